@@ -1,0 +1,344 @@
+#include "engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "clockwatch.h"
+#include "connection.h"
+#include "errors.h"
+#include "events.h"
+#include "http.h"
+
+struct gs_engine {
+  /* Both threads. */
+  gs_queue *commands; /* lua pushes, io takes */
+  gs_queue *events;   /* io pushes, lua takes */
+  int wake_read, wake_write;
+  atomic_int references;
+  pthread_mutex_t lock; /* guards the three below */
+  pthread_cond_t changed;
+  bool started, finished;
+  char start_error[256]; /* "" if the loop stands */
+
+  /* Lua's. */
+  pthread_t thread;
+  unsigned generation; /* of the process that made it */
+
+  /* The I/O thread's. */
+  uv_loop_t loop;
+  uv_async_t async;
+  uv_check_t check;
+  uv_prepare_t prepare;
+  gs_clockwatch *clockwatch;
+  gs_connections connections;
+  gs_http *http;
+  bool told; /* events were pushed in this turn of the loop */
+  bool stopping;
+};
+
+/* Counts the forks between this process and the first that loaded us. */
+static atomic_uint fork_generation;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+static void fork_in_child(void) { atomic_fetch_add(&fork_generation, 1); }
+static void fork_watch(void) { pthread_atfork(NULL, NULL, fork_in_child); }
+
+static void engine_release(gs_engine *engine) {
+  if (atomic_fetch_sub(&engine->references, 1) != 1) return;
+  gs_queue_free(engine->commands);
+  gs_queue_free(engine->events);
+  if (engine->wake_read >= 0) close(engine->wake_read);
+  if (engine->wake_write >= 0) close(engine->wake_write);
+  pthread_cond_destroy(&engine->changed);
+  pthread_mutex_destroy(&engine->lock);
+  free(engine);
+}
+
+/* ---- the I/O thread ---- */
+
+static int engine_emit(void *user, uint16_t kind, uint16_t flags, uint32_t id,
+                       const void *data, size_t len) {
+  gs_engine *engine = user;
+  engine->told = true;
+  return gs_queue_push(engine->events, kind, flags, id, NULL, 0, data, len);
+}
+
+/* engine_flush wakes Lua, once for all events of a turn of the loop. */
+static void engine_flush(gs_engine *engine) {
+  if (!engine->told) return;
+  engine->told = false;
+  if (gs_queue_wants_wake(engine->events)) gs_engine_wake(engine);
+}
+
+static void engine_on_check(uv_check_t *check) { engine_flush(check->data); }
+static void engine_on_prepare(uv_prepare_t *prepare) {
+  engine_flush(prepare->data);
+}
+
+static void engine_on_response(void *user, uint32_t id, const gs_buf *fields) {
+  (void)engine_emit(user, GS_EVENT_RESPONSE, 0, id, fields->data, fields->len);
+}
+
+static void engine_on_clock(void *user) {
+  gs_engine *engine = user;
+  gs_connections_tick(&engine->connections);
+  (void)engine_emit(engine, GS_EVENT_CLOCK, 0, 0, NULL, 0);
+}
+
+static void engine_stop(gs_engine *engine) {
+  engine->stopping = true;
+  gs_connections_stop(&engine->connections);
+  gs_http_stop(engine->http);
+  gs_websocket_context_stop(engine->connections.websockets);
+  gs_clockwatch_stop(engine->clockwatch);
+  uv_close((uv_handle_t *)&engine->async, NULL);
+  uv_close((uv_handle_t *)&engine->check, NULL);
+  uv_close((uv_handle_t *)&engine->prepare, NULL);
+}
+
+static void engine_do(gs_engine *engine, const gs_record *command) {
+  gs_connections *connections = &engine->connections;
+  switch ((enum gs_command)command->kind) {
+    case GS_COMMAND_OPEN: {
+      gs_link *link;
+      memcpy(&link, command->data, sizeof link);
+      gs_connection_open(connections, link, command->data + sizeof link,
+                         command->len - sizeof link);
+      gs_link_release(link); /* the command's own reference */
+      break;
+    }
+    case GS_COMMAND_SEND:
+      gs_connection_send(connections, command->id, command->data, command->len,
+                         command->flags & GS_FLAG_BINARY,
+                         command->flags & GS_FLAG_COMPRESS);
+      break;
+    case GS_COMMAND_RESUME:
+      gs_connection_resume(connections, command->id);
+      break;
+    case GS_COMMAND_CLOSE: {
+      int code;
+      memcpy(&code, command->data, sizeof code);
+      gs_connection_close(connections, command->id, code);
+      break;
+    }
+    case GS_COMMAND_REQUEST:
+      gs_http_start(engine->http, command->id, command->data, command->len);
+      break;
+    case GS_COMMAND_CANCEL:
+      gs_http_cancel(engine->http, command->id);
+      break;
+    case GS_COMMAND_STOP:
+      engine_stop(engine);
+      break;
+  }
+}
+
+static void engine_on_async(uv_async_t *async) {
+  gs_engine *engine = async->data;
+  gs_record command;
+  do {
+    while (!engine->stopping && gs_queue_next(engine->commands, &command)) {
+      engine_do(engine, &command);
+    }
+  } while (!engine->stopping && !gs_queue_arm(engine->commands));
+}
+
+static bool engine_begin(gs_engine *engine) {
+  char *text = engine->start_error;
+  size_t size = sizeof engine->start_error;
+  snprintf(text, size, "out of memory, or too few file descriptors");
+  if (uv_loop_init(&engine->loop)) return false;
+  if (uv_async_init(&engine->loop, &engine->async, engine_on_async)) {
+    return false;
+  }
+  uv_check_init(&engine->loop, &engine->check);
+  uv_prepare_init(&engine->loop, &engine->prepare);
+  engine->async.data = engine;
+  engine->check.data = engine;
+  engine->prepare.data = engine;
+  uv_check_start(&engine->check, engine_on_check);
+  uv_prepare_start(&engine->prepare, engine_on_prepare);
+  engine->connections.loop = &engine->loop;
+  engine->connections.emit = engine_emit;
+  engine->connections.user = engine;
+  engine->connections.tls = gs_tls_cache_new();
+  engine->http = gs_http_new(&engine->loop, engine_on_response, engine);
+  engine->clockwatch =
+      gs_clockwatch_start(&engine->loop, engine_on_clock, engine);
+  if (!engine->connections.tls || !engine->http) return false;
+  engine->connections.websockets =
+      gs_websocket_context_new(&engine->loop, text, size);
+  if (!engine->connections.websockets) return false;
+  *text = '\0';
+  return true;
+}
+
+static void engine_close_handle(uv_handle_t *handle, void *unused) {
+  (void)unused;
+  if (!uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+/* engine_end frees what lives on the loop, which has run dry. */
+static void engine_end(gs_engine *engine) {
+  gs_websocket_context_free(engine->connections.websockets);
+  gs_http_free(engine->http);
+  gs_tls_cache_free(engine->connections.tls);
+  uv_loop_close(&engine->loop);
+}
+
+static void engine_say(gs_engine *engine, bool *what) {
+  pthread_mutex_lock(&engine->lock);
+  *what = true;
+  pthread_cond_broadcast(&engine->changed);
+  pthread_mutex_unlock(&engine->lock);
+}
+
+static void *engine_main(void *user) {
+  gs_engine *engine = user;
+  bool begun = engine_begin(engine);
+  if (!begun) {
+    if (engine->http) gs_http_stop(engine->http);
+    gs_clockwatch_stop(engine->clockwatch);
+    uv_walk(&engine->loop, engine_close_handle, NULL);
+  }
+  engine_say(engine, &engine->started);
+  /* Commands may have come before the loop stood. */
+  if (begun) engine_on_async(&engine->async);
+  uv_run(&engine->loop, UV_RUN_DEFAULT);
+  engine_end(engine);
+  engine_say(engine, &engine->finished);
+  engine_release(engine);
+  return NULL;
+}
+
+/* ---- Lua's side ---- */
+
+/* engine_start_thread starts the thread with every signal blocked: they are
+ * the script's, and Ctrl-C must interrupt Lua's wait, not ours. */
+static int engine_start_thread(gs_engine *engine) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  atomic_fetch_add(&engine->references, 1);
+  int err = pthread_create(&engine->thread, NULL, engine_main, engine);
+  if (err) atomic_fetch_sub(&engine->references, 1);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return err;
+}
+
+/* engine_open_pipe makes the wake pipe. */
+static int engine_open_pipe(gs_engine *engine) {
+  int fds[2];
+  if (pipe(fds)) return errno;
+  engine->wake_read = fds[0];
+  engine->wake_write = fds[1];
+  for (int i = 0; i < 2; i++) {
+    if (fcntl(fds[i], F_SETFL, O_NONBLOCK) || fcntl(fds[i], F_SETFD, FD_CLOEXEC))
+      return errno;
+  }
+  return 0;
+}
+
+gs_engine *gs_engine_new(char *text, size_t text_size) {
+  pthread_once(&fork_once, fork_watch);
+  gs_engine *engine = calloc(1, sizeof *engine);
+  if (!engine) return snprintf(text, text_size, "out of memory"), NULL;
+  engine->wake_read = engine->wake_write = -1;
+  engine->generation = atomic_load(&fork_generation);
+  atomic_init(&engine->references, 1);
+  pthread_mutex_init(&engine->lock, NULL);
+  pthread_cond_init(&engine->changed, NULL);
+  /* Bounded a socket and a request (gs_link.max_queue, max_body), not here: a
+   * full queue must never cost an event that says how something ended. */
+  engine->commands = gs_queue_new(SIZE_MAX);
+  engine->events = gs_queue_new(SIZE_MAX);
+  int err = engine->commands && engine->events ? engine_open_pipe(engine) : ENOMEM;
+  if (!err) err = engine_start_thread(engine);
+  if (err) {
+    snprintf(text, text_size, "the I/O thread could not be started: %s",
+             strerror(err));
+    engine_release(engine);
+    return NULL;
+  }
+  pthread_mutex_lock(&engine->lock);
+  while (!engine->started) pthread_cond_wait(&engine->changed, &engine->lock);
+  pthread_mutex_unlock(&engine->lock);
+  if (!*engine->start_error) return engine;
+  snprintf(text, text_size, "%s", engine->start_error);
+  pthread_join(engine->thread, NULL);
+  engine_release(engine);
+  return NULL;
+}
+
+/* engine_wait_finished returns true if the thread is done within the time. */
+static bool engine_wait_finished(gs_engine *engine) {
+  struct timespec until;
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_nsec += GS_ENGINE_STOP_MS * 1000000L;
+  until.tv_sec += until.tv_nsec / 1000000000L;
+  until.tv_nsec %= 1000000000L;
+  pthread_mutex_lock(&engine->lock);
+  int err = 0;
+  while (!engine->finished && !err) {
+    err = pthread_cond_timedwait(&engine->changed, &engine->lock, &until);
+  }
+  bool finished = engine->finished;
+  pthread_mutex_unlock(&engine->lock);
+  return finished;
+}
+
+void gs_engine_free(gs_engine *engine) {
+  /* A fork's copy of the locks and queues may be in any state. */
+  if (!engine || gs_engine_forked(engine)) return;
+  int err = gs_engine_command(engine, GS_COMMAND_STOP, 0, 0, NULL, 0, NULL, 0);
+  if (!err && engine_wait_finished(engine)) {
+    pthread_join(engine->thread, NULL);
+  } else {
+    pthread_detach(engine->thread);
+  }
+  engine_release(engine);
+}
+
+int gs_engine_fd(const gs_engine *engine) { return engine->wake_read; }
+
+void gs_engine_wake(gs_engine *engine) {
+  ssize_t written;
+  do {
+    written = write(engine->wake_write, "", 1);
+  } while (written < 0 && errno == EINTR);
+  /* A full pipe is readable already. */
+}
+
+bool gs_engine_next(gs_engine *engine, gs_record *record) {
+  char bytes[64];
+  if (gs_engine_forked(engine)) return false;
+  if (gs_queue_next(engine->events, record)) return true;
+  /* Emptied before it is armed: a byte written later is for a later event. */
+  while (read(engine->wake_read, bytes, sizeof bytes) == sizeof bytes) {
+  }
+  return !gs_queue_arm(engine->events) && gs_queue_next(engine->events, record);
+}
+
+int gs_engine_command(gs_engine *engine, uint16_t kind, uint16_t flags,
+                      uint32_t id, const void *head, size_t head_len,
+                      const void *data, size_t len) {
+  if (gs_engine_forked(engine)) return GS_ERR_FORKED;
+  int err = gs_queue_push(engine->commands, kind, flags, id, head, head_len,
+                          data, len);
+  if (!err && gs_queue_wants_wake(engine->commands)) {
+    uv_async_send(&engine->async);
+  }
+  return err;
+}
+
+bool gs_engine_forked(const gs_engine *engine) {
+  return engine->generation != atomic_load(&fork_generation);
+}

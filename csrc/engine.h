@@ -1,0 +1,63 @@
+/* The I/O thread: one an engine. It owns the libuv loop with all that lives on
+ * it; the thread that made the engine (Lua's) speaks to it through two queues.
+ *
+ * Life cycle, in the order that matters:
+ *   1. [lua] gs_engine_new makes the queues and the wake pipe, starts the
+ *      thread with all signals blocked, and waits until its loop stands.
+ *   2. [lua] gs_engine_command pushes a record and wakes the loop;
+ *      [io] takes it. [io] pushes events; once a loop turn, if Lua sleeps, it
+ *      writes a byte to the wake pipe.
+ *   3. [lua] gs_engine_free pushes STOP and waits up to GS_ENGINE_STOP_MS.
+ *      [io] drops every connection and request, closes its handles, runs the
+ *      loop dry, frees everything that lives on it, and says "finished".
+ *   4. In time: [lua] joins the thread. Not in time (a getaddrinfo that hangs
+ *      in libuv's pool cannot be cancelled): [lua] detaches it, and it ends by
+ *      itself. Whoever comes last frees the engine; the shared object is
+ *      linked with -z nodelete, so its code is still there.
+ *
+ * After fork() the thread does not exist in the child: every function returns
+ * GS_ERR_FORKED there and gs_engine_free only forgets the engine. */
+#ifndef GS_ENGINE_H
+#define GS_ENGINE_H
+
+#include <stdbool.h>
+
+#include "queue.h"
+
+typedef struct gs_engine gs_engine;
+
+/* Shorter than the 200 ms that closing a Lua state may take. */
+enum { GS_ENGINE_STOP_MS = 150 };
+
+/* gs_engine_new starts an engine. Returns NULL with one line in |text|. [lua]
+ */
+GS_NODISCARD gs_engine *gs_engine_new(char *text, size_t text_size);
+
+/* gs_engine_free stops the engine within GS_ENGINE_STOP_MS. NULL is fine.
+ * [lua] */
+void gs_engine_free(gs_engine *engine);
+
+/* gs_engine_fd returns the descriptor that is readable while events wait.
+ * [lua] */
+int gs_engine_fd(const gs_engine *engine);
+
+/* gs_engine_wake makes the descriptor readable, to interrupt a wait. [any] */
+void gs_engine_wake(gs_engine *engine);
+
+/* gs_engine_next takes the next event; its data is valid until the next call.
+ * With none left it empties the descriptor and returns false; later events
+ * make it readable again. [lua] */
+bool gs_engine_next(gs_engine *engine, gs_record *record);
+
+/* gs_engine_command hands over one command (events.h), made of |head| and
+ * |data|. Returns 0, GS_ERR_FORKED, GS_ERR_FULL or GS_ERR_NOMEM. [lua] */
+GS_NODISCARD int gs_engine_command(gs_engine *engine, uint16_t kind,
+                                   uint16_t flags, uint32_t id,
+                                   const void *head, size_t head_len,
+                                   const void *data, size_t len);
+
+/* gs_engine_forked returns true in a child of the process that made it. [lua]
+ */
+bool gs_engine_forked(const gs_engine *engine);
+
+#endif

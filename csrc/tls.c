@@ -1,0 +1,174 @@
+#include "tls.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "buf.h"
+
+typedef struct tls_entry {
+  struct tls_entry *next;
+  SSL_CTX *context;
+  gs_buf key; /* the options, each NUL-terminated */
+} tls_entry;
+
+struct gs_tls_cache {
+  tls_entry *first;
+};
+
+gs_tls_cache *gs_tls_cache_new(void) { return calloc(1, sizeof(gs_tls_cache)); }
+
+static void tls_entry_free(tls_entry *entry) {
+  SSL_CTX_free(entry->context);
+  gs_buf_free(&entry->key);
+  free(entry);
+}
+
+void gs_tls_cache_free(gs_tls_cache *cache) {
+  if (!cache) return;
+  while (cache->first) {
+    tls_entry *entry = cache->first;
+    cache->first = entry->next;
+    tls_entry_free(entry);
+  }
+  free(cache);
+}
+
+static int tls_key(gs_buf *key, const gs_tls_options *options) {
+  const char *const strings[] = {options->ca_file, options->ca_path,
+                                 options->cert, options->key,
+                                 options->verify ? "verify" : ""};
+  for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) {
+    const char *string = strings[i] ? strings[i] : "";
+    int err = gs_buf_append(key, string, strlen(string) + 1);
+    if (err) return err;
+  }
+  return 0;
+}
+
+/* tls_fail writes "what: OpenSSL's words" and empties the error queue. */
+static bool tls_fail(char *text, size_t text_size, const char *what,
+                     const char *file) {
+  unsigned long code = ERR_peek_error();
+  const char *reason = code ? ERR_reason_error_string(code) : NULL;
+  snprintf(text, text_size, "%s %s cannot be used: %s", what, file,
+           reason ? reason : "unknown reason");
+  ERR_clear_error();
+  return false;
+}
+
+static bool tls_load(SSL_CTX *context, const gs_tls_options *options,
+                     char *text, size_t text_size) {
+  ERR_clear_error();
+  if (!options->ca_file && !options->ca_path) {
+    SSL_CTX_set_default_verify_paths(context);
+  }
+  if (options->ca_file &&
+      SSL_CTX_load_verify_locations(context, options->ca_file, NULL) != 1) {
+    return tls_fail(text, text_size, "ca_file", options->ca_file);
+  }
+  if (options->ca_path &&
+      SSL_CTX_load_verify_locations(context, NULL, options->ca_path) != 1) {
+    return tls_fail(text, text_size, "ca_path", options->ca_path);
+  }
+  if (options->cert &&
+      SSL_CTX_use_certificate_chain_file(context, options->cert) != 1) {
+    return tls_fail(text, text_size, "cert", options->cert);
+  }
+  const char *key = options->key ? options->key : options->cert;
+  if (key &&
+      SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1) {
+    return tls_fail(text, text_size, "key", key);
+  }
+  ERR_clear_error();
+  return true;
+}
+
+/* tls_refuse_passphrase answers OpenSSL's question for a key's passphrase,
+ * which it would otherwise ask on the terminal, from the I/O thread. */
+static int tls_refuse_passphrase(char *buf, int size, int rwflag, void *user) {
+  (void)buf, (void)size, (void)rwflag, (void)user;
+  return -1;
+}
+
+static SSL_CTX *tls_make(const gs_tls_options *options, char *text,
+                         size_t text_size) {
+  SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+  if (!context) {
+    snprintf(text, text_size, "OpenSSL could not make a context");
+    return NULL;
+  }
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_default_passwd_cb(context, tls_refuse_passphrase);
+  /* Moving buffers: libwebsockets retries a write from another address. */
+  SSL_CTX_set_mode(context, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_verify(
+      context, options->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+  if (tls_load(context, options, text, text_size)) return context;
+  SSL_CTX_free(context);
+  return NULL;
+}
+
+SSL_CTX *gs_tls_context(gs_tls_cache *cache, const gs_tls_options *options,
+                        char *text, size_t text_size) {
+  snprintf(text, text_size, "out of memory");
+  gs_buf key;
+  gs_buf_init(&key, GS_MAX_CONTROL);
+  if (tls_key(&key, options)) return gs_buf_free(&key), NULL;
+  for (tls_entry *entry = cache->first; entry; entry = entry->next) {
+    if (entry->key.len == key.len &&
+        memcmp(entry->key.data, key.data, key.len) == 0) {
+      gs_buf_free(&key);
+      return entry->context;
+    }
+  }
+  tls_entry *entry = calloc(1, sizeof *entry);
+  if (!entry) return gs_buf_free(&key), NULL;
+  entry->key = key;
+  entry->context = tls_make(options, text, text_size);
+  if (!entry->context) return tls_entry_free(entry), NULL;
+  entry->next = cache->first;
+  cache->first = entry;
+  return entry->context;
+}
+
+static bool tls_is_address(const char *name) {
+  unsigned char address[16];
+  return uv_inet_pton(AF_INET, name, address) == 0 ||
+         uv_inet_pton(AF_INET6, name, address) == 0;
+}
+
+void gs_tls_prepare(SSL *ssl, const char *name) {
+  X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+  X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  if (tls_is_address(name)) {
+    /* A host name that is still set would have to match as well. */
+    X509_VERIFY_PARAM_set1_host(param, NULL, 0);
+    X509_VERIFY_PARAM_set1_ip_asc(param, name);
+    SSL_set_tlsext_host_name(ssl, NULL);
+  } else {
+    X509_VERIFY_PARAM_set1_ip(param, NULL, 0);
+    X509_VERIFY_PARAM_set1_host(param, name, 0);
+    SSL_set_tlsext_host_name(ssl, name);
+  }
+}
+
+void gs_tls_reason(SSL *ssl, const char *name, char *text, size_t text_size) {
+  long verified = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
+  unsigned long code = ERR_peek_last_error();
+  const char *reason = code ? ERR_reason_error_string(code) : NULL;
+  text[0] = '\0';
+  if (verified == X509_V_ERR_HOSTNAME_MISMATCH ||
+      verified == X509_V_ERR_IP_ADDRESS_MISMATCH) {
+    snprintf(text, text_size, "the certificate is not for %s (%s)", name,
+             X509_verify_cert_error_string(verified));
+  } else if (verified != X509_V_OK) {
+    snprintf(text, text_size, "the certificate of %s was refused: %s", name,
+             X509_verify_cert_error_string(verified));
+  } else if (reason) {
+    snprintf(text, text_size, "%s", reason);
+  }
+}

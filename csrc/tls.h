@@ -1,0 +1,43 @@
+/* OpenSSL's part: one client SSL_CTX for each set of TLS options, what a
+ * connection sets before its handshake, and OpenSSL's reasons as one line.
+ * [io] throughout; a cache belongs to one engine. */
+#ifndef GS_TLS_H
+#define GS_TLS_H
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+
+#include "gs.h"
+
+typedef struct gs_tls_cache gs_tls_cache;
+
+/* Any string may be NULL. Without ca_file and ca_path the system's
+ * certificates are trusted; with either, only those. */
+typedef struct gs_tls_options {
+  const char *ca_file, *ca_path, *cert, *key;
+  bool verify;
+} gs_tls_options;
+
+/* gs_tls_cache_new returns an empty cache, or NULL when out of memory. */
+GS_NODISCARD gs_tls_cache *gs_tls_cache_new(void);
+
+/* gs_tls_cache_free frees every context of the cache. NULL is fine. */
+void gs_tls_cache_free(gs_tls_cache *cache);
+
+/* gs_tls_context finds or makes the context for |options|; the cache owns it.
+ * A context is made once, as loading a CA bundle costs 20 ms. Returns NULL
+ * with one line in |text| if a file cannot be used. */
+GS_NODISCARD SSL_CTX *gs_tls_context(gs_tls_cache *cache,
+                                     const gs_tls_options *options, char *text,
+                                     size_t text_size);
+
+/* gs_tls_prepare sets the name that |ssl| sends (SNI) and verifies: a host
+ * name, or an IP address, which is verified but not sent (RFC 6066). */
+void gs_tls_prepare(SSL *ssl, const char *name);
+
+/* gs_tls_reason writes why the handshake of |ssl| failed, from the
+ * certificate's verification and this thread's error queue, into |text|; ""
+ * if OpenSSL says nothing. */
+void gs_tls_reason(SSL *ssl, const char *name, char *text, size_t text_size);
+
+#endif
