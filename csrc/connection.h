@@ -1,31 +1,24 @@
-/* One Engine.IO connection from the lookup of its name to its end: dials the
- * addresses in turn, joins the websocket to the Engine.IO session, keeps every
- * deadline, bounds what waits in either direction, and reports to Lua.
+/* One Engine.IO connection from its dial to its end: joins the websocket to
+ * the Engine.IO session, keeps every deadline, bounds what waits in either
+ * direction, and reports to Lua.
  *
  * Theory of operation. A connection is in one state:
  *
- *   state    | meaning                         | left by
- *   ---------+---------------------------------+------------------------------
- *   LOOKUP   | the name is being resolved      | addresses; failure
- *   DIALING  | one address is being tried      | upgrade done; the next
- *            |                                 | address; failure
- *   PROBING  | all addresses failed, and why   | the reason; failure
- *            | is being found out              |
- *   UP       | the websocket is open           | any end
- *   ENDING   | CLOSED was reported; the socket | on_end of the websocket, or
- *            | has a second to close           | a second
- *   ENDED    | nothing is left but its timer   | freed
+ *   state   | meaning                             | left by
+ *   --------+-------------------------------------+---------------------------
+ *   DIALING | dial.c is at work                   | its on_up or on_fail
+ *   UP      | the websocket is open               | any end
+ *   ENDING  | CLOSED was reported; the socket has | on_end of the websocket,
+ *           | a second to close                   | or a second
+ *   ENDED   | nothing is left but its timer       | freed
  *
- * CLOSED is reported exactly once, when ENDING begins, whatever happens.
- * [io] throughout. */
+ * CLOSED is reported exactly once, when ENDING or ENDED begins, whatever
+ * happens. [io] throughout. */
 #ifndef GS_CONNECTION_H
 #define GS_CONNECTION_H
 
-#include <uv.h>
-
+#include "dial.h"
 #include "link.h"
-#include "tls.h"
-#include "websocket.h"
 
 typedef struct gs_connection gs_connection;
 
@@ -33,9 +26,7 @@ enum { GS_CONNECTION_BUCKETS = 1024 };
 
 /* What all connections of an engine share. */
 typedef struct gs_connections {
-  uv_loop_t *loop;
-  gs_websocket_context *websockets;
-  gs_tls_cache *tls;
+  gs_dial_means means;
   /* emit passes an event to Lua: returns 0 or an error of gs_queue_push. */
   int (*emit)(void *user, uint16_t kind, uint16_t flags, uint32_t id,
               const void *data, size_t len);
@@ -45,7 +36,9 @@ typedef struct gs_connections {
 } gs_connections;
 
 /* gs_connection_open begins a connection for |link|, which it retains, as
- * |fields| says (engine:open in lua_core.c lists them). */
+ * |fields| says: those of dial.h, and engine (number: 0, 3 or 4), timeout
+ * (number, seconds: from the lookup to the open packet; 0: none), max_payload
+ * (number, bytes). */
 void gs_connection_open(gs_connections *all, gs_link *link, const void *fields,
                         size_t len);
 

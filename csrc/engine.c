@@ -97,7 +97,7 @@ static void engine_stop(gs_engine *engine) {
   engine->stopping = true;
   gs_connections_stop(&engine->connections);
   gs_http_stop(engine->http);
-  gs_websocket_context_stop(engine->connections.websockets);
+  gs_websocket_context_stop(engine->connections.means.websockets);
   gs_clockwatch_stop(engine->clockwatch);
   uv_close((uv_handle_t *)&engine->async, NULL);
   uv_close((uv_handle_t *)&engine->check, NULL);
@@ -166,17 +166,17 @@ static bool engine_begin(gs_engine *engine) {
   engine->prepare.data = engine;
   uv_check_start(&engine->check, engine_on_check);
   uv_prepare_start(&engine->prepare, engine_on_prepare);
-  engine->connections.loop = &engine->loop;
+  engine->connections.means.loop = &engine->loop;
   engine->connections.emit = engine_emit;
   engine->connections.user = engine;
-  engine->connections.tls = gs_tls_cache_new();
+  engine->connections.means.tls = gs_tls_cache_new();
   engine->http = gs_http_new(&engine->loop, engine_on_response, engine);
   engine->clockwatch =
       gs_clockwatch_start(&engine->loop, engine_on_clock, engine);
-  if (!engine->connections.tls || !engine->http) return false;
-  engine->connections.websockets =
+  if (!engine->connections.means.tls || !engine->http) return false;
+  engine->connections.means.websockets =
       gs_websocket_context_new(&engine->loop, text, size);
-  if (!engine->connections.websockets) return false;
+  if (!engine->connections.means.websockets) return false;
   *text = '\0';
   return true;
 }
@@ -188,9 +188,9 @@ static void engine_close_handle(uv_handle_t *handle, void *unused) {
 
 /* engine_end frees what lives on the loop, which has run dry. */
 static void engine_end(gs_engine *engine) {
-  gs_websocket_context_free(engine->connections.websockets);
+  gs_websocket_context_free(engine->connections.means.websockets);
   gs_http_free(engine->http);
-  gs_tls_cache_free(engine->connections.tls);
+  gs_tls_cache_free(engine->connections.means.tls);
   uv_loop_close(&engine->loop);
 }
 
@@ -241,7 +241,8 @@ static int engine_open_pipe(gs_engine *engine) {
   engine->wake_read = fds[0];
   engine->wake_write = fds[1];
   for (int i = 0; i < 2; i++) {
-    if (fcntl(fds[i], F_SETFL, O_NONBLOCK) || fcntl(fds[i], F_SETFD, FD_CLOEXEC))
+    if (fcntl(fds[i], F_SETFL, O_NONBLOCK) ||
+        fcntl(fds[i], F_SETFD, FD_CLOEXEC))
       return errno;
   }
   return 0;
@@ -260,7 +261,8 @@ gs_engine *gs_engine_new(char *text, size_t text_size) {
    * full queue must never cost an event that says how something ended. */
   engine->commands = gs_queue_new(SIZE_MAX);
   engine->events = gs_queue_new(SIZE_MAX);
-  int err = engine->commands && engine->events ? engine_open_pipe(engine) : ENOMEM;
+  int err =
+      engine->commands && engine->events ? engine_open_pipe(engine) : ENOMEM;
   if (!err) err = engine_start_thread(engine);
   if (err) {
     snprintf(text, text_size, "the I/O thread could not be started: %s",

@@ -14,8 +14,8 @@ typedef struct gs_link {
   size_t max_queue; /* bytes; see GS_MAX_QUEUE */
 
   atomic_int references;
-  atomic_bool closed;  /* [io] sets it with the CLOSED event */
-  atomic_bool paused;  /* [io] stopped reading: |queued| passed |max_queue| */
+  atomic_bool closed;   /* [io] sets it with the CLOSED event */
+  atomic_bool paused;   /* [io] stopped reading: |queued| passed |max_queue| */
   atomic_size_t queued; /* bytes received whose handler was not called yet */
   atomic_size_t unsent; /* bytes accepted and not yet written to the socket */
   atomic_size_t received_bytes;

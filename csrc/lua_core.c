@@ -248,9 +248,9 @@ static int lgs_engine_open(lua_State *L) {
   *connection = (lgs_connection){0};
   luaL_setmetatable(L, LGS_CONNECTION);
   lgs_read_fields(L, 2, &fields);
-  connection->link = gs_link_new(
-      lgs_next_id(shared), max_queue < (double)SIZE_MAX ? (size_t)max_queue
-                                                        : SIZE_MAX);
+  connection->link =
+      gs_link_new(lgs_next_id(shared),
+                  max_queue < (double)SIZE_MAX ? (size_t)max_queue : SIZE_MAX);
   if (!connection->link) {
     gs_buf_free(&fields);
     return luaL_error(L, "out of memory");
@@ -405,7 +405,8 @@ static int lgs_connection_stats(lua_State *L) {
   if (!link) return 1;
   lgs_set_number(L, "queued_bytes", (double)atomic_load(&link->queued));
   lgs_set_number(L, "unsent_bytes", (double)atomic_load(&link->unsent));
-  lgs_set_number(L, "received_bytes", (double)atomic_load(&link->received_bytes));
+  lgs_set_number(L, "received_bytes",
+                 (double)atomic_load(&link->received_bytes));
   lgs_set_number(L, "sent_bytes", (double)atomic_load(&link->sent_bytes));
   lgs_set_number(L, "received_messages",
                  (double)atomic_load(&link->received_messages));
@@ -535,10 +536,10 @@ static int lgs_utf8_valid(lua_State *L) {
 /* ---- the module ---- */
 
 static const luaL_Reg engine_methods[] = {
-    {"fd", lgs_engine_fd},         {"wake", lgs_engine_wake},
-    {"next", lgs_engine_next},     {"open", lgs_engine_open},
+    {"fd", lgs_engine_fd},           {"wake", lgs_engine_wake},
+    {"next", lgs_engine_next},       {"open", lgs_engine_open},
     {"request", lgs_engine_request}, {"cancel", lgs_engine_cancel},
-    {"stop", lgs_engine_stop},     {NULL, NULL},
+    {"stop", lgs_engine_stop},       {NULL, NULL},
 };
 
 static const luaL_Reg engine_meta[] = {

@@ -52,7 +52,9 @@ static int tls_key(gs_buf *key, const gs_tls_options *options) {
 static bool tls_fail(char *text, size_t text_size, const char *what,
                      const char *file) {
   unsigned long code = ERR_peek_error();
-  const char *reason = code ? ERR_reason_error_string(code) : NULL;
+  const char *reason = !code                    ? NULL
+                       : ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code))
+                                                : ERR_reason_error_string(code);
   snprintf(text, text_size, "%s %s cannot be used: %s", what, file,
            reason ? reason : "unknown reason");
   ERR_clear_error();
@@ -78,8 +80,7 @@ static bool tls_load(SSL_CTX *context, const gs_tls_options *options,
     return tls_fail(text, text_size, "cert", options->cert);
   }
   const char *key = options->key ? options->key : options->cert;
-  if (key &&
-      SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1) {
+  if (key && SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1) {
     return tls_fail(text, text_size, "key", key);
   }
   ERR_clear_error();
@@ -103,10 +104,10 @@ static SSL_CTX *tls_make(const gs_tls_options *options, char *text,
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_default_passwd_cb(context, tls_refuse_passphrase);
   /* Moving buffers: libwebsockets retries a write from another address. */
-  SSL_CTX_set_mode(context, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                SSL_MODE_RELEASE_BUFFERS);
-  SSL_CTX_set_verify(
-      context, options->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+  SSL_CTX_set_mode(
+      context, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_verify(context,
+                     options->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
   if (tls_load(context, options, text, text_size)) return context;
   SSL_CTX_free(context);
   return NULL;
@@ -141,23 +142,22 @@ static bool tls_is_address(const char *name) {
          uv_inet_pton(AF_INET6, name, address) == 0;
 }
 
-void gs_tls_prepare(SSL *ssl, const char *name) {
+void gs_tls_prepare(SSL *ssl, const char *name, bool verify) {
   X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+  bool is_address = tls_is_address(name);
+  /* libwebsockets has set a name of its own (websocket.c). */
+  SSL_set_tlsext_host_name(ssl, NULL);
+  if (!is_address) SSL_set_tlsext_host_name(ssl, (char *)(uintptr_t)name);
   X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  if (tls_is_address(name)) {
-    /* A host name that is still set would have to match as well. */
-    X509_VERIFY_PARAM_set1_host(param, NULL, 0);
-    X509_VERIFY_PARAM_set1_ip_asc(param, name);
-    SSL_set_tlsext_host_name(ssl, NULL);
-  } else {
-    X509_VERIFY_PARAM_set1_ip(param, NULL, 0);
-    X509_VERIFY_PARAM_set1_host(param, name, 0);
-    SSL_set_tlsext_host_name(ssl, name);
-  }
+  /* Both are set, as a name that libwebsockets left would have to match too. */
+  X509_VERIFY_PARAM_set1_host(param, verify && !is_address ? name : NULL, 0);
+  X509_VERIFY_PARAM_set1_ip(param, NULL, 0);
+  if (verify && is_address) X509_VERIFY_PARAM_set1_ip_asc(param, name);
 }
 
-void gs_tls_reason(SSL *ssl, const char *name, char *text, size_t text_size) {
-  long verified = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
+void gs_tls_reason(const SSL *ssl, const char *name, char *text,
+                   size_t text_size) {
+  long verified = SSL_get_verify_result(ssl);
   unsigned long code = ERR_peek_last_error();
   const char *reason = code ? ERR_reason_error_string(code) : NULL;
   text[0] = '\0';
@@ -171,4 +171,12 @@ void gs_tls_reason(SSL *ssl, const char *name, char *text, size_t text_size) {
   } else if (reason) {
     snprintf(text, text_size, "%s", reason);
   }
+}
+
+void gs_tls_alert(int value, char *text, size_t text_size) {
+  /* OpenSSL 3.0 has no text for it, and it is the one that a user meets. */
+  bool certificate_required = (value & 0xff) == TLS13_AD_CERTIFICATE_REQUIRED;
+  snprintf(text, text_size, "the server sent the alert \"%s\"",
+           certificate_required ? "certificate required"
+                                : SSL_alert_desc_string_long(value));
 }

@@ -31,13 +31,17 @@ GS_NODISCARD SSL_CTX *gs_tls_context(gs_tls_cache *cache,
                                      const gs_tls_options *options, char *text,
                                      size_t text_size);
 
-/* gs_tls_prepare sets the name that |ssl| sends (SNI) and verifies: a host
- * name, or an IP address, which is verified but not sent (RFC 6066). */
-void gs_tls_prepare(SSL *ssl, const char *name);
+/* gs_tls_prepare sets the name that |ssl| sends (SNI) and, with |verify|,
+ * checks: a host name, or an IP address, which is not sent (RFC 6066). */
+void gs_tls_prepare(SSL *ssl, const char *name, bool verify);
 
 /* gs_tls_reason writes why the handshake of |ssl| failed, from the
  * certificate's verification and this thread's error queue, into |text|; ""
  * if OpenSSL says nothing. */
-void gs_tls_reason(SSL *ssl, const char *name, char *text, size_t text_size);
+void gs_tls_reason(const SSL *ssl, const char *name, char *text,
+                   size_t text_size);
+
+/* gs_tls_alert words the alert that the info callback gave as |value|. */
+void gs_tls_alert(int value, char *text, size_t text_size);
 
 #endif

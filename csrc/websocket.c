@@ -42,19 +42,22 @@ typedef struct websocket_group {
 struct gs_websocket_context {
   struct lws_context *lws;
   websocket_group *groups;
-  int callback_depth; /* > 0: libwebsockets is on the stack */
+  gs_websocket *dialing; /* those whose upgrade is not done */
+  int callback_depth;    /* > 0: libwebsockets is on the stack */
 };
 
 struct gs_websocket {
   gs_websocket_context *context;
-  struct lws *wsi; /* NULL once libwebsockets has let go of it */
-  const gs_websocket_callbacks *callbacks;
+  gs_websocket *next, **previous; /* in context->dialing; NULL outside */
+  struct lws *wsi;                /* NULL once libwebsockets has let go of it */
+  const gs_websocket_callbacks *callbacks; /* NULL once abandoned */
   void *user;
   char *path, *headers, *tls_name; /* freed when the upgrade is done */
   gs_phase phase;
+  bool held; /* one of our functions uses it: WSI_DESTROY must not free it */
   bool dialing, ended, closing, verify, proxied, tls;
-  int status;     /* of the upgrade's response */
-  int close_code; /* of the peer's close frame */
+  int status;       /* of the upgrade's response */
+  int close_code;   /* of the peer's close frame */
   char reason[256]; /* OpenSSL's */
   size_t body_len;
   char *body;
@@ -64,17 +67,26 @@ struct gs_websocket {
  * engines of several Lua states may start at the same time. */
 static pthread_mutex_t library_lock = PTHREAD_MUTEX_INITIALIZER;
 
-const char *gs_phase_name(gs_phase phase) {
-  static const char *const names[] = {"dns",     "tcp",         "proxy", "tls",
-                                      "upgrade", "open packet", "open"};
-  return names[phase];
+/* websocket_forget_dial frees what only the way to the upgrade needs. */
+static void websocket_forget_dial(gs_websocket *websocket) {
+  if (websocket->previous) {
+    *websocket->previous = websocket->next;
+    if (websocket->next) websocket->next->previous = websocket->previous;
+    websocket->previous = NULL;
+  }
+  /* The path's query authorises the connection, headers may as well. */
+  if (websocket->path) explicit_bzero(websocket->path, strlen(websocket->path));
+  if (websocket->headers) {
+    explicit_bzero(websocket->headers, strlen(websocket->headers));
+  }
+  free(websocket->path), websocket->path = NULL;
+  free(websocket->headers), websocket->headers = NULL;
+  free(websocket->tls_name), websocket->tls_name = NULL;
+  free(websocket->body), websocket->body = NULL;
 }
 
 static void websocket_free(gs_websocket *websocket) {
-  free(websocket->path);
-  free(websocket->headers);
-  free(websocket->tls_name);
-  free(websocket->body);
+  websocket_forget_dial(websocket);
   free(websocket);
 }
 
@@ -97,98 +109,70 @@ static void websocket_end(gs_websocket *websocket, int error,
   if (websocket->ended) return;
   websocket->ended = true;
   gs_websocket_failure failure = websocket_failure(websocket, error, text);
-  if (!websocket->dialing) {
+  if (!websocket->dialing && websocket->callbacks) {
     websocket->callbacks->on_end(websocket->user, &failure);
   }
 }
 
-/* websocket_fail words a failed dial: libwebsockets' own |lws_text| says
- * little, so OpenSSL's reason or the HTTP status go first. */
+/* websocket_fail ends a websocket that was not upgraded. */
 static void websocket_fail(gs_websocket *websocket, const char *lws_text) {
   char text[512];
-  switch (websocket->phase) {
-    case GS_PHASE_TLS:
-      snprintf(text, sizeof text, "TLS handshake failed: %s",
-               *websocket->reason ? websocket->reason
-                                  : "the server closed the connection");
-      websocket_end(websocket, GS_ERR_TLS, text);
-      return;
-    case GS_PHASE_PROXY:
-      snprintf(text, sizeof text,
-               "the proxy refused or closed the connection (%s)", lws_text);
-      websocket_end(websocket, GS_ERR_PROXY, text);
-      return;
-    case GS_PHASE_UPGRADE:
-      break;
-    default:
-      websocket_end(websocket, GS_ERR_CONNECT, lws_text);
-      return;
-  }
-  if (websocket->status && websocket->status != 101) {
-    snprintf(text, sizeof text,
-             "the server answered HTTP %d instead of the websocket upgrade",
-             websocket->status);
-    websocket_end(websocket, GS_ERR_HTTP, text);
-  } else if (*websocket->reason) {
-    snprintf(text, sizeof text, "TLS: %s", websocket->reason);
-    websocket_end(websocket, GS_ERR_TLS, text);
-  } else if (websocket->status == 101 || strncmp(lws_text, "HS: ", 4) == 0 ||
-             strstr(lws_text, "header")) {
-    snprintf(text, sizeof text,
-             "the server's answer is no valid websocket upgrade (%s)",
-             lws_text);
-    websocket_end(websocket, GS_ERR_PROTOCOL, text);
-  } else {
-    websocket_end(websocket, GS_ERR_NETWORK,
-                  "the server closed the connection before it answered the "
-                  "websocket upgrade");
-  }
+  gs_upgrade_failure failure = {.phase = websocket->phase,
+                                .status = websocket->status,
+                                .tls_reason = websocket->reason,
+                                .library_text = lws_text};
+  int error = gs_upgrade_explain(&failure, text, sizeof text);
+  websocket_end(websocket, error, text);
 }
 
-/* websocket_rewrite_head puts our request line and headers before those that
- * libwebsockets wrote for the upgrade. |at| is the end of what it wrote,
- * |room| how much may follow. Returns the new end, or NULL if it cannot be. */
-static char *websocket_rewrite_head(gs_websocket *websocket, char *at,
+/* websocket_rewrite_head makes the request ours. |at| is the end of what
+ * libwebsockets wrote, |room| how much may follow. Returns the new end, or NULL
+ * if it cannot be. */
+static char *websocket_rewrite_head(const gs_websocket *websocket, char *at,
                                     size_t room) {
-  static const char version[] = " HTTP/1.1\r\n", upgrade[] = "Upgrade: ";
-  /* libwebsockets' callback leaves 12 bytes for the end of the head. */
-  char *start = at + room + 12 - WEBSOCKET_SERVICE_BYTES;
-  if (memcmp(start, "GET ", 4) != 0) return NULL;
-  *at = '\0';
-  char *kept = strstr(start, upgrade);
-  if (!kept) return NULL;
-  size_t path_len = strlen(websocket->path);
-  size_t headers_len = strlen(websocket->headers);
-  size_t kept_len = (size_t)(at - kept);
-  size_t head_len = 4 + path_len + sizeof version - 1 + headers_len;
-  if (head_len + kept_len + 12 > WEBSOCKET_SERVICE_BYTES) return NULL;
-  memmove(start + head_len, kept, kept_len);
-  memcpy(start + 4, websocket->path, path_len);
-  memcpy(start + 4 + path_len, version, sizeof version - 1);
-  memcpy(start + head_len - headers_len, websocket->headers, headers_len);
-  return start + head_len + kept_len;
+  /* It keeps 12 bytes for the end of the head. */
+  char *head = at + room + 12 - WEBSOCKET_SERVICE_BYTES;
+  size_t len = gs_upgrade_rewrite(head, (size_t)(at - head),
+                                  WEBSOCKET_SERVICE_BYTES - 12, websocket->path,
+                                  websocket->headers);
+  return len ? head + len : NULL;
 }
 
-/* websocket_on_ssl_info follows the TLS handshake of |wsi|. */
-static void websocket_on_ssl_info(gs_websocket *websocket, SSL *ssl,
-                                  const struct lws_ssl_info *info) {
-  if (info->where & SSL_CB_HANDSHAKE_START) {
-    if (websocket->phase < GS_PHASE_UPGRADE) {
-      websocket->phase = GS_PHASE_TLS;
-      if (websocket->tls_name) gs_tls_prepare(ssl, websocket->tls_name);
-    }
-  } else if (info->where & SSL_CB_HANDSHAKE_DONE) {
-    if (websocket->phase == GS_PHASE_TLS) websocket->phase = GS_PHASE_UPGRADE;
-  } else if ((info->where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT) {
-    if (info->ret >> 8 == SSL3_AL_FATAL) {
-      snprintf(websocket->reason, sizeof websocket->reason,
-               "the server sent the alert \"%s\"",
-               SSL_alert_desc_string_long(info->ret));
-    }
-  } else if (info->where & SSL_CB_EXIT && info->ret <= 0 &&
-             !*websocket->reason) {
-    gs_tls_reason(ssl, websocket->tls_name ? websocket->tls_name : "the server",
-                  websocket->reason, sizeof websocket->reason);
+/* websocket_of_ssl finds whose handshake |ssl| is: libwebsockets tells its own
+ * callback only in some builds, and the descriptor is what both know. */
+static gs_websocket *websocket_of_ssl(const SSL *ssl) {
+  gs_websocket_context *context = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+  int fd = SSL_get_fd(ssl);
+  gs_websocket *websocket = context ? context->dialing : NULL;
+  while (websocket &&
+         (!websocket->wsi || lws_get_socket_fd(websocket->wsi) != fd)) {
+    websocket = websocket->next;
+  }
+  return websocket;
+}
+
+/* websocket_on_ssl_info follows a TLS handshake, called by OpenSSL. */
+static void websocket_on_ssl_info(const SSL *ssl, int where, int value) {
+  const int interesting =
+      SSL_CB_HANDSHAKE_START | SSL_CB_HANDSHAKE_DONE | SSL_CB_ALERT;
+  bool failed = where == SSL_CB_CONNECT_EXIT && value <= 0;
+  if (!(where & interesting) && !failed) return;
+  gs_websocket *websocket = websocket_of_ssl(ssl);
+  if (!websocket) return;
+  /* TLS 1.3 may begin another one, for session tickets, at any time. */
+  bool ours = websocket->phase < GS_PHASE_UPGRADE;
+  if (ours && where & SSL_CB_HANDSHAKE_START) {
+    websocket->phase = GS_PHASE_TLS;
+    /* OpenSSL says const and allows it: this is its hook before the hello. */
+    gs_tls_prepare((SSL *)(uintptr_t)ssl, websocket->tls_name,
+                   websocket->verify);
+  } else if (ours && where & SSL_CB_HANDSHAKE_DONE) {
+    websocket->phase = GS_PHASE_UPGRADE;
+  } else if (where == SSL_CB_READ_ALERT && value >> 8 == SSL3_AL_FATAL) {
+    gs_tls_alert(value, websocket->reason, sizeof websocket->reason);
+  } else if (failed && !*websocket->reason) {
+    gs_tls_reason(ssl, websocket->tls_name, websocket->reason,
+                  sizeof websocket->reason);
   }
 }
 
@@ -214,9 +198,8 @@ static void websocket_on_body(gs_websocket *websocket, const void *data,
 
 static void websocket_on_upgraded(gs_websocket *websocket) {
   websocket->phase = GS_PHASE_HANDSHAKE;
-  free(websocket->path), websocket->path = NULL;
-  free(websocket->headers), websocket->headers = NULL;
-  websocket->callbacks->on_open(websocket->user);
+  websocket_forget_dial(websocket);
+  if (websocket->callbacks) websocket->callbacks->on_open(websocket->user);
 }
 
 /* websocket_on_peer_close takes the peer's close frame; libwebsockets returns
@@ -230,7 +213,7 @@ static void websocket_on_peer_close(gs_websocket *websocket,
            websocket->close_code, len > 2 ? ": " : "",
            len > 2 ? (int)len - 2 : 0, len > 2 ? (const char *)data + 2 : "");
   gs_websocket_failure failure = websocket_failure(websocket, 0, text);
-  if (!websocket->ended) {
+  if (!websocket->ended && websocket->callbacks) {
     websocket->callbacks->on_closing(websocket->user, &failure);
   }
 }
@@ -245,9 +228,6 @@ static int websocket_on_event(gs_websocket *websocket, struct lws *wsi,
       websocket->phase = websocket->proxied ? GS_PHASE_PROXY
                          : websocket->tls   ? GS_PHASE_TLS
                                             : GS_PHASE_UPGRADE;
-      break;
-    case LWS_CALLBACK_SSL_INFO:
-      websocket_on_ssl_info(websocket, lws_get_ssl(wsi), in);
       break;
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER: {
       char **at = in, *end = websocket_rewrite_head(websocket, *at, len);
@@ -266,14 +246,16 @@ static int websocket_on_event(gs_websocket *websocket, struct lws *wsi,
       websocket_on_upgraded(websocket);
       break;
     case LWS_CALLBACK_CLIENT_RECEIVE:
-      if (websocket->ended) break;
+      if (websocket->ended || !websocket->callbacks) break;
       websocket->callbacks->on_data(
           websocket->user, in, len, lws_is_first_fragment(wsi),
           lws_is_final_fragment(wsi), lws_frame_is_binary(wsi));
       break;
     case LWS_CALLBACK_CLIENT_WRITEABLE:
       if (websocket->closing) return -1;
-      if (!websocket->ended) websocket->callbacks->on_writable(websocket->user);
+      if (!websocket->ended && websocket->callbacks) {
+        websocket->callbacks->on_writable(websocket->user);
+      }
       break;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
       websocket_on_peer_close(websocket, in, len);
@@ -303,8 +285,12 @@ static int websocket_on_lws(struct lws *wsi, enum lws_callback_reasons reason,
   }
   if (reason == LWS_CALLBACK_WSI_DESTROY) {
     websocket->wsi = NULL;
-    websocket_end(websocket, GS_ERR_NETWORK, "the connection was dropped");
-    if (!websocket->dialing) websocket_free(websocket);
+    if (websocket->phase < GS_PHASE_HANDSHAKE) {
+      websocket_fail(websocket, "closed before it was upgraded");
+    } else {
+      websocket_end(websocket, GS_ERR_NETWORK, "the connection was dropped");
+    }
+    if (!websocket->held) websocket_free(websocket);
     return 0;
   }
   gs_websocket_context *context = websocket->context;
@@ -391,18 +377,21 @@ static websocket_group *websocket_group_make(
       .provided_client_ssl_ctx = options->tls,
       .options = LWS_SERVER_OPTION_VALIDATE_UTF8 |
                  LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
-      .ssl_info_event_mask = SSL_CB_HANDSHAKE_START | SSL_CB_HANDSHAKE_DONE |
-                             SSL_CB_READ | SSL_CB_ALERT | SSL_CB_EXIT,
       /* Not NULL: libwebsockets would read http_proxy from the environment. */
       .http_proxy_address = "",
       .connect_timeout_secs = WEBSOCKET_NEVER_S,
       .timeout_secs = WEBSOCKET_NEVER_S,
   };
   group->tls = options->tls;
+  if (options->tls) {
+    SSL_CTX_set_app_data(options->tls, context);
+    SSL_CTX_set_info_callback(options->tls, websocket_on_ssl_info);
+  }
   group->compression = options->compression;
   group->proxy_key = strdup(options->proxy_key ? options->proxy_key : "");
   pthread_mutex_lock(&library_lock);
-  group->vhost = group->proxy_key ? lws_create_vhost(context->lws, &info) : NULL;
+  group->vhost =
+      group->proxy_key ? lws_create_vhost(context->lws, &info) : NULL;
   pthread_mutex_unlock(&library_lock);
   if (!group->vhost) {
     free(group->proxy_key);
@@ -455,13 +444,16 @@ static gs_websocket *websocket_new(gs_websocket_context *context,
   websocket->phase = GS_PHASE_TCP;
   websocket->path = strdup(options->path);
   websocket->headers = strdup(options->headers);
-  if (options->tls_name) websocket->tls_name = strdup(options->tls_name);
-  if (websocket->path && websocket->headers &&
-      (websocket->tls_name || !options->tls_name)) {
-    return websocket;
+  websocket->tls_name = strdup(options->tls_name);
+  if (!websocket->path || !websocket->headers || !websocket->tls_name) {
+    websocket_free(websocket);
+    return NULL;
   }
-  websocket_free(websocket);
-  return NULL;
+  websocket->next = context->dialing;
+  websocket->previous = &context->dialing;
+  if (context->dialing) context->dialing->previous = &websocket->next;
+  context->dialing = websocket;
+  return websocket;
 }
 
 gs_websocket *gs_websocket_dial(gs_websocket_context *context,
@@ -483,8 +475,7 @@ gs_websocket *gs_websocket_dial(gs_websocket_context *context,
       .address = proxied ? options->proxy_target : options->address,
       .port = proxied ? options->proxy_target_port : options->port,
       .ssl_connection =
-          LCCSCF_HTTP_NO_FOLLOW_REDIRECT |
-          (options->tls ? LCCSCF_USE_SSL : 0) |
+          LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (options->tls ? LCCSCF_USE_SSL : 0) |
           (options->verify ? 0
                            : LCCSCF_ALLOW_SELFSIGNED | LCCSCF_ALLOW_EXPIRED |
                                  LCCSCF_ALLOW_INSECURE |
@@ -499,17 +490,28 @@ gs_websocket *gs_websocket_dial(gs_websocket_context *context,
       .retry_and_idle_policy = &no_keepalive,
       .pwsi = &websocket->wsi,
   };
-  websocket->dialing = true;
+  websocket->dialing = websocket->held = true;
   errno = 0;
   struct lws *wsi = lws_client_connect_via_info(&info);
   *sys_errno = errno;
-  websocket->dialing = false;
+  websocket->dialing = websocket->held = false;
   if (wsi) return websocket;
   /* Whether libwebsockets still holds a half-made connection, whose end will
    * be told by WSI_DESTROY, is known only from its having made one. */
   websocket->ended = true;
   if (!websocket->wsi) websocket_free(websocket);
   return NULL;
+}
+
+void gs_websocket_adopt(gs_websocket *websocket,
+                        const gs_websocket_callbacks *callbacks, void *user) {
+  websocket->callbacks = callbacks;
+  websocket->user = user;
+}
+
+void gs_websocket_abandon(gs_websocket *websocket) {
+  websocket->callbacks = NULL;
+  gs_websocket_kill(websocket);
 }
 
 gs_phase gs_websocket_phase(const gs_websocket *websocket) {
@@ -563,10 +565,13 @@ void gs_websocket_kill(gs_websocket *websocket) {
     return;
   }
   /* Twice: the first may only begin a polite closing handshake. */
-  for (int i = 0; i < 2 && !websocket->ended; i++) {
+  websocket->held = true;
+  for (int i = 0; i < 2 && websocket->wsi && !websocket->ended; i++) {
     lws_set_timeout(websocket->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT,
                     LWS_TO_KILL_SYNC);
   }
+  websocket->held = false;
+  if (!websocket->wsi) websocket_free(websocket);
 }
 
 /* ---- the handshake's JSON ---- */
@@ -610,8 +615,8 @@ static signed char handshake_on_json(struct lejp_ctx *parser, char reason) {
 bool gs_websocket_parse_handshake(struct gs_handshake *handshake) {
   handshake_reader reader = {.handshake = handshake};
   struct lejp_ctx parser;
-  const unsigned needed = 1u << HANDSHAKE_SID | 1u << HANDSHAKE_INTERVAL |
-                          1u << HANDSHAKE_TIMEOUT;
+  const unsigned needed =
+      1u << HANDSHAKE_SID | 1u << HANDSHAKE_INTERVAL | 1u << HANDSHAKE_TIMEOUT;
   handshake->sid[0] = '\0';
   if (handshake->json_len > INT32_MAX) return false;
   lejp_construct(&parser, handshake_on_json, &reader, handshake_paths,

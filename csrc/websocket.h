@@ -10,33 +10,20 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#include "gs.h"
+#include "upgrade.h"
 
 typedef struct gs_websocket_context gs_websocket_context;
 typedef struct gs_websocket gs_websocket;
 
-/* Where a connection stands, as errors name it. */
-typedef enum gs_phase {
-  GS_PHASE_DNS,
-  GS_PHASE_TCP,
-  GS_PHASE_PROXY,
-  GS_PHASE_TLS,
-  GS_PHASE_UPGRADE,
-  GS_PHASE_HANDSHAKE, /* the Engine.IO open packet */
-  GS_PHASE_OPEN,
-} gs_phase;
-
-const char *gs_phase_name(gs_phase phase);
-
 typedef struct gs_websocket_failure {
   int error; /* errors.h; 0: closed without an error */
   gs_phase phase;
-  const char *text;      /* one line */
-  int status;            /* of a refused upgrade, else 0 */
-  const char *body;      /* of a refused upgrade, or NULL */
+  const char *text; /* one line */
+  int status;       /* of a refused upgrade, else 0 */
+  const char *body; /* of a refused upgrade, or NULL */
   size_t body_len;
-  int close_code;        /* of the peer's close frame, else 0 */
-  int sys_errno;         /* else 0 */
+  int close_code; /* of the peer's close frame, else 0 */
+  int sys_errno;  /* else 0 */
 } gs_websocket_failure;
 
 typedef struct gs_websocket_callbacks {
@@ -57,20 +44,20 @@ typedef struct gs_websocket_callbacks {
 
 /* Strings are copied where they must outlive the call. */
 typedef struct gs_websocket_options {
-  const char *address;     /* numeric, of the server or of the proxy */
-  int port;                /* likewise */
+  const char *address;      /* numeric, of the server or of the proxy */
+  int port;                 /* likewise */
   const char *proxy_target; /* "host" to CONNECT to, or NULL */
   int proxy_target_port;
-  const char *proxy_auth;  /* "user:password", or NULL */
-  const char *proxy_key;   /* names the proxy, for reuse of what is costly */
-  SSL_CTX *tls;            /* NULL: plain */
-  const char *tls_name;    /* to send and to verify */
+  const char *proxy_auth; /* "user:password", or NULL */
+  const char *proxy_key;  /* names the proxy, for reuse of what is costly */
+  SSL_CTX *tls;           /* NULL: plain */
+  const char *tls_name;   /* to send and to verify */
   bool verify;
-  bool compression;        /* offer permessage-deflate */
+  bool compression; /* offer permessage-deflate */
   const char *local_address;
-  const char *protocols;   /* "a,b", or NULL */
-  const char *path;        /* with the query, byte for byte */
-  const char *headers;     /* "Name: value\r\n"..., Host included */
+  const char *protocols; /* "a,b", or NULL */
+  const char *path;      /* with the query, byte for byte */
+  const char *headers;   /* "Name: value\r\n"..., Host included */
 } gs_websocket_options;
 
 /* gs_websocket_context_new makes the libwebsockets context on |loop|. Returns
@@ -90,6 +77,13 @@ void gs_websocket_context_free(gs_websocket_context *context);
 GS_NODISCARD gs_websocket *gs_websocket_dial(
     gs_websocket_context *context, const gs_websocket_options *options,
     const gs_websocket_callbacks *callbacks, void *user, int *sys_errno);
+
+/* gs_websocket_adopt hands the websocket to another owner. */
+void gs_websocket_adopt(gs_websocket *websocket,
+                        const gs_websocket_callbacks *callbacks, void *user);
+
+/* gs_websocket_abandon drops the connection; nothing is called back. */
+void gs_websocket_abandon(gs_websocket *websocket);
 
 /* gs_websocket_phase returns how far the connection has come. */
 gs_phase gs_websocket_phase(const gs_websocket *websocket);

@@ -1,0 +1,318 @@
+#include "dial.h"
+
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "errors.h"
+#include "fields.h"
+#include "probe.h"
+#include "resolve.h"
+#include "url.h"
+
+enum {
+  DIAL_ADDRESSES = 8,     /* tried of one name */
+  DIAL_ATTEMPT_MS = 250,  /* an address gets at least this long */
+  DIAL_PROXY_PORT = 1080, /* of a proxy whose URL names none, as curl's */
+};
+
+typedef enum dial_state { DIAL_LOOKUP, DIAL_TRYING, DIAL_PROBING } dial_state;
+
+struct gs_dial {
+  gs_dial_means means;
+  const gs_dial_callbacks *callbacks;
+  void *user;
+  dial_state state;
+  gs_buf fields;    /* the options */
+  gs_buf proxy;     /* the proxy's URL, parsed; empty without one */
+  const char *host; /* whom to dial: the server or its proxy */
+  int port;
+  gs_resolve *resolve;
+  gs_probe *probe;
+  gs_websocket *websocket;
+  char addresses[DIAL_ADDRESSES][64];
+  int address_count, address_next;
+  uint64_t give_up_ms, attempt_until_ms;
+};
+
+static const char *dial_text(const gs_dial *dial, const char *key) {
+  return gs_fields_get_text(dial->fields.data, dial->fields.len, key, NULL);
+}
+
+static bool dial_bool(const gs_dial *dial, const char *key, bool otherwise) {
+  return gs_fields_get_bool(dial->fields.data, dial->fields.len, key,
+                            otherwise);
+}
+
+static int dial_port(const gs_buf *fields, int otherwise) {
+  return (int)gs_fields_get_number(fields->data, fields->len, "port",
+                                   otherwise);
+}
+
+static const char *dial_proxy_text(const gs_dial *dial, const char *key) {
+  return gs_fields_get_text(dial->proxy.data, dial->proxy.len, key, NULL);
+}
+
+gs_phase gs_dial_phase(const gs_dial *dial) {
+  if (dial->state == DIAL_LOOKUP) return GS_PHASE_DNS;
+  if (!dial->websocket) return GS_PHASE_TCP;
+  return gs_websocket_phase(dial->websocket);
+}
+
+static void dial_fail(gs_dial *dial, int error, const char *text,
+                      int sys_errno) {
+  gs_websocket_failure failure = {.error = error,
+                                  .phase = gs_dial_phase(dial),
+                                  .text = text ? text : gs_error_text(error),
+                                  .sys_errno = sys_errno};
+  dial->callbacks->on_fail(dial->user, &failure);
+}
+
+/* dial_explain words a TCP failure. */
+static void dial_explain(gs_dial *dial, int sys_errno) {
+  char text[512];
+  snprintf(text, sizeof text, "could not connect to %s port %d: %s", dial->host,
+           dial->port,
+           sys_errno ? strerror(sys_errno) : "the connection was not made");
+  dial_fail(dial, GS_ERR_CONNECT, text, sys_errno);
+}
+
+static void dial_on_probed(void *user, int sys_errno) {
+  gs_dial *dial = user;
+  dial->probe = NULL;
+  dial_explain(dial, sys_errno);
+}
+
+/* dial_unreachable ends a dial whose last address failed. */
+static void dial_unreachable(gs_dial *dial, int sys_errno) {
+  if (sys_errno || dial->address_count == 0) {
+    dial_explain(dial, sys_errno);
+    return;
+  }
+  dial->state = DIAL_PROBING;
+  dial->attempt_until_ms = 0;
+  dial->probe =
+      gs_probe_start(dial->means.loop, dial->addresses[dial->address_count - 1],
+                     dial->port, dial_on_probed, dial);
+  if (!dial->probe) dial_explain(dial, 0);
+}
+
+static void dial_next(gs_dial *dial);
+
+static void dial_on_open(void *user) {
+  gs_dial *dial = user;
+  gs_websocket *websocket = dial->websocket;
+  dial->websocket = NULL;
+  dial->callbacks->on_up(dial->user, websocket);
+}
+
+static void dial_on_end(void *user, const gs_websocket_failure *failure) {
+  gs_dial *dial = user;
+  dial->websocket = NULL;
+  if (failure->phase == GS_PHASE_TCP) {
+    dial_next(dial);
+  } else {
+    dial->callbacks->on_fail(dial->user, failure);
+  }
+}
+
+/* Before on_open nothing else can come. */
+static const gs_websocket_callbacks dial_websocket_callbacks = {
+    .on_open = dial_on_open,
+    .on_end = dial_on_end,
+};
+
+static SSL_CTX *dial_tls(const gs_dial *dial, char *text, size_t text_size) {
+  gs_tls_options options = {
+      .ca_file = dial_text(dial, "ca_file"),
+      .ca_path = dial_text(dial, "ca_path"),
+      .cert = dial_text(dial, "cert"),
+      .key = dial_text(dial, "key"),
+      .verify = dial_bool(dial, "verify", true),
+  };
+  return gs_tls_context(dial->means.tls, &options, text, text_size);
+}
+
+/* dial_address tries one address. Returns false if it fails at once. */
+static bool dial_address(gs_dial *dial, const char *address, SSL_CTX *tls,
+                         int *sys_errno) {
+  char proxy_auth[256], proxy_key[1024];
+  const char *proxy_user = dial_proxy_text(dial, "user");
+  const char *proxy_password = dial_proxy_text(dial, "password");
+  gs_websocket_options options = {
+      .address = address,
+      .port = dial->port,
+      .tls = tls,
+      .tls_name = dial_text(dial, "server_name"),
+      .verify = dial_bool(dial, "verify", true),
+      .compression = dial_bool(dial, "compression", false),
+      .local_address = dial_text(dial, "local_address"),
+      .protocols = dial_text(dial, "protocols"),
+      .path = dial_text(dial, "path"),
+      .headers = dial_text(dial, "headers"),
+  };
+  if (!options.tls_name) options.tls_name = dial_text(dial, "host");
+  if (!options.headers) options.headers = "";
+  if (proxy_user) {
+    snprintf(proxy_auth, sizeof proxy_auth, "%s:%s", proxy_user,
+             proxy_password ? proxy_password : "");
+    options.proxy_auth = proxy_auth;
+  }
+  if (dial->proxy.len) {
+    options.proxy_target = dial_text(dial, "host");
+    options.proxy_target_port = dial_port(&dial->fields, 0);
+    snprintf(proxy_key, sizeof proxy_key, "%s@%s:%d",
+             proxy_user ? proxy_auth : "", dial->host, dial->port);
+    options.proxy_key = proxy_key;
+  }
+  dial->websocket =
+      gs_websocket_dial(dial->means.websockets, &options,
+                        &dial_websocket_callbacks, dial, sys_errno);
+  return dial->websocket != NULL;
+}
+
+/* dial_next tries the next address, or gives up. The time left is divided
+ * among those that are left, so that a black hole does not eat it all. */
+static void dial_next(gs_dial *dial) {
+  char text[512];
+  SSL_CTX *tls = NULL;
+  int sys_errno = 0;
+  dial->state = DIAL_TRYING;
+  if (dial_bool(dial, "tls", false)) {
+    tls = dial_tls(dial, text, sizeof text);
+    if (!tls) {
+      dial_fail(dial, GS_ERR_OPTION, text, 0);
+      return;
+    }
+  }
+  while (dial->address_next < dial->address_count) {
+    int left = dial->address_count - dial->address_next;
+    const char *address = dial->addresses[dial->address_next++];
+    uint64_t now = gs_clock_ms();
+    dial->attempt_until_ms = 0;
+    if (left > 1 && dial->give_up_ms > now) {
+      uint64_t share = (dial->give_up_ms - now) / (unsigned)left;
+      dial->attempt_until_ms =
+          now + (share > DIAL_ATTEMPT_MS ? share : DIAL_ATTEMPT_MS);
+    }
+    if (dial_address(dial, address, tls, &sys_errno)) return;
+  }
+  dial_unreachable(dial, sys_errno);
+}
+
+/* dial_add_address appends the numeric form of |info|'s address. */
+static void dial_add_address(gs_dial *dial, const struct addrinfo *info) {
+  char *text = dial->addresses[dial->address_count];
+  socklen_t size = sizeof dial->addresses[0];
+  int err = getnameinfo(info->ai_addr, info->ai_addrlen, text, size, NULL, 0,
+                        NI_NUMERICHOST);
+  if (err == 0) dial->address_count++;
+}
+
+/* dial_next_of finds the next address of |family|, or of any other. */
+static const struct addrinfo *dial_next_of(const struct addrinfo *at,
+                                           int family, bool same) {
+  while (at && (at->ai_family == family) != same) at = at->ai_next;
+  return at;
+}
+
+/* dial_on_resolved takes the addresses, the two families in turn, the first as
+ * the system sorted them (RFC 8305, section 4). */
+static void dial_on_resolved(void *user, int error, const char *text,
+                             const struct addrinfo *list) {
+  gs_dial *dial = user;
+  dial->resolve = NULL;
+  if (error) {
+    char message[512];
+    snprintf(message, sizeof message,
+             "the host name %s could not be resolved: %s", dial->host, text);
+    dial_fail(dial, GS_ERR_DNS, message, 0);
+    return;
+  }
+  int family = list->ai_family;
+  const struct addrinfo *same = list;
+  const struct addrinfo *other = dial_next_of(list, family, false);
+  while ((same || other) && dial->address_count < DIAL_ADDRESSES) {
+    if (same) {
+      dial_add_address(dial, same);
+      same = dial_next_of(same->ai_next, family, true);
+    }
+    if (other && dial->address_count < DIAL_ADDRESSES) {
+      dial_add_address(dial, other);
+      other = dial_next_of(other->ai_next, family, false);
+    }
+  }
+  dial_next(dial);
+}
+
+/* dial_choose_host decides whom to dial: the server, or its proxy. */
+static int dial_choose_host(gs_dial *dial) {
+  const char *proxy = dial_text(dial, "proxy");
+  dial->host = dial_text(dial, "host");
+  dial->port = dial_port(&dial->fields, 0);
+  if (!dial->host || !dial->port || !dial_text(dial, "path")) {
+    return GS_ERR_OPTION;
+  }
+  if (!proxy) return 0;
+  int err = gs_url_parse(proxy, &dial->proxy);
+  if (err) return err;
+  dial->host = dial_proxy_text(dial, "host");
+  dial->port = dial_port(&dial->proxy, DIAL_PROXY_PORT);
+  return 0;
+}
+
+gs_dial *gs_dial_new(const gs_dial_means *means, const void *fields, size_t len,
+                     const gs_dial_callbacks *callbacks, void *user) {
+  gs_dial *dial = calloc(1, sizeof *dial);
+  if (!dial) return NULL;
+  dial->means = *means;
+  dial->callbacks = callbacks;
+  dial->user = user;
+  gs_buf_init(&dial->fields, GS_MAX_PAYLOAD);
+  gs_buf_init(&dial->proxy, GS_MAX_CONTROL);
+  if (gs_buf_append(&dial->fields, fields, len) == 0) return dial;
+  gs_dial_free(dial);
+  return NULL;
+}
+
+void gs_dial_start(gs_dial *dial, uint64_t give_up_ms) {
+  dial->give_up_ms = give_up_ms;
+  int err = dial_choose_host(dial);
+  if (err) {
+    dial_fail(dial, err, NULL, 0);
+    return;
+  }
+  dial->resolve =
+      gs_resolve_start(dial->means.loop, dial->host, dial_on_resolved, dial);
+  if (!dial->resolve) dial_fail(dial, GS_ERR_NOMEM, NULL, 0);
+}
+
+void gs_dial_free(gs_dial *dial) {
+  if (!dial) return;
+  if (dial->resolve) gs_resolve_cancel(dial->resolve);
+  if (dial->probe) gs_probe_cancel(dial->probe);
+  if (dial->websocket) gs_websocket_abandon(dial->websocket);
+  /* Headers, the path's query and the proxy's URL may hold secrets. */
+  if (dial->fields.data) explicit_bzero(dial->fields.data, dial->fields.len);
+  if (dial->proxy.data) explicit_bzero(dial->proxy.data, dial->proxy.len);
+  gs_buf_free(&dial->fields);
+  gs_buf_free(&dial->proxy);
+  free(dial);
+}
+
+uint64_t gs_dial_deadline(const gs_dial *dial) {
+  return dial->attempt_until_ms;
+}
+
+void gs_dial_tick(gs_dial *dial, uint64_t now_ms) {
+  if (!dial->attempt_until_ms || now_ms < dial->attempt_until_ms) return;
+  dial->attempt_until_ms = 0;
+  /* Past TCP the address is good, and the rest is the owner's time-out's. */
+  if (dial->websocket && gs_dial_phase(dial) == GS_PHASE_TCP) {
+    gs_websocket_abandon(dial->websocket);
+    dial->websocket = NULL;
+    dial_next(dial);
+  }
+}
