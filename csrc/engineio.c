@@ -208,11 +208,16 @@ static bool session_admits(gs_engineio *session, const uint8_t *data,
     session_end(session, GS_ERR_PROTOCOL, "a second open packet came");
     return false;
   }
-  size_t limit = type == PACKET_MESSAGE ? session->max_payload : GS_MAX_CONTROL;
-  if (len > limit) {
+  if (type == PACKET_MESSAGE && len > session->max_payload) {
     session_fail(session, GS_ERR_TOO_BIG,
-                 "a packet (%s) of more than %zu bytes", packet_names[type],
-                 limit);
+                 "a message is larger than max_payload (%zu bytes)",
+                 session->max_payload);
+    return false;
+  }
+  if (type != PACKET_MESSAGE && len > GS_MAX_CONTROL) {
+    session_fail(session, GS_ERR_TOO_BIG,
+                 "a packet of type %s is larger than %u bytes",
+                 packet_names[type], GS_MAX_CONTROL);
     return false;
   }
   return true;
@@ -268,8 +273,7 @@ static void session_message(gs_engineio *session, const uint8_t *data,
   if (session->state != GS_ENGINEIO_CLOSED) session_packet(session, &packet);
 }
 
-static void session_forget_partial(gs_engineio *session) {
-  gs_buf_clear(&session->partial);
+static void session_shrink_partial(gs_engineio *session) {
   /* One large message must not cost its size for months. */
   if (session->partial.capacity > GS_CHUNK_BYTES) {
     gs_buf_free(&session->partial);
@@ -338,7 +342,7 @@ void gs_engineio_feed(gs_engineio *session, const uint8_t *data, size_t len,
   if (!session_gather(session, data, len, first, binary) || !final) return;
   session_message(session, session->partial.data, session->partial.len,
                   session->partial_binary, now_ms);
-  session_forget_partial(session);
+  session_shrink_partial(session);
 }
 
 void gs_engineio_tick(gs_engineio *session, uint64_t now_ms) {

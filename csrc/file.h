@@ -32,10 +32,11 @@ GS_NODISCARD int gs_file_read(const char *path, bool is_private, gs_buf *out);
 
 /* gs_file_replace makes |data| the content of |path|: writes a temporary file
  * beside it with |mode|, fsyncs it, renames it over, fsyncs the directory. A
- * symbolic link is followed, so that the link stays. On an error the old
- * content is untouched and the temporary file is gone; |*step| is then a word
- * for what failed ("create", "write", "sync", "rename"). Returns 0 or an
- * error. [any] */
+ * symbolic link is followed, so that the link stays. On an error |*step| is a
+ * word for what failed ("create", "write", "sync", "rename", "sync the folder
+ * of"); the old content is untouched (but for the last one: then the new one is
+ * there, though a power cut may undo it), and the temporary file is gone.
+ * Returns 0 or an error. [any] */
 GS_NODISCARD int gs_file_replace(const char *path, const void *data, size_t len,
                                  mode_t mode, const char **step);
 

@@ -9,7 +9,7 @@
 #define GS_VERSION "0.1.0"
 
 #define GS_NODISCARD __attribute__((warn_unused_result))
-#define GS_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define GS_PRINTF(text, first) __attribute__((format(printf, text, first)))
 
 /* Largest websocket message or HTTP body taken, in bytes: what one peer can
  * make us hold. An option may lower or raise it. */

@@ -104,7 +104,8 @@ bool gs_http_request_expire(gs_http_request *request);
 /* gs_http_request_fail notes why the request failed; only the first cause
  * counts. The message becomes one line of ASCII. Returns |error|. */
 int gs_http_request_fail(gs_http_request *request, int error,
-                         const char *format, ...) GS_PRINTF(3, 4);
+                         const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* gs_http_on_timer is called by each request's timer (http.c). */
 void gs_http_on_timer(uv_timer_t *timer);

@@ -21,9 +21,10 @@ GS_NODISCARD int gs_process_start(const char *command, gs_process **process);
  * [any] */
 GS_NODISCARD int gs_process_read(gs_process *process, gs_buf *out, gs_buf *err);
 
-/* gs_process_ended tells whether the command has ended and all of its output
- * was read. |*code| is then its exit code, 128 + n if signal n ended it, or -1
- * if somebody else collected it (nginx waits for any child). [any] */
+/* gs_process_ended tells whether the command has ended. Asked before
+ * gs_process_read, it makes what is then read all that there is. |*code| is its
+ * exit code, 128 + n if signal n ended it, or -1 if somebody else collected it
+ * (nginx waits for any child). [any] */
 bool gs_process_ended(gs_process *process, int *code);
 
 /* gs_process_free kills the command with all that it started, if it has not

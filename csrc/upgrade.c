@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memmem */
 #include "upgrade.h"
 
 #include <stdio.h>

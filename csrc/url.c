@@ -105,7 +105,7 @@ static int url_put_literal(CURLU *url, char *host, gs_buf *fields) {
   if (rc == CURLUE_OUT_OF_MEMORY) return GS_ERR_NOMEM;
   host[strlen(host) - 1] = 0;
   snprintf(text, sizeof text, "%s%s%s", host + 1, zone ? "%" : "",
-                 zone ? zone : "");
+           zone ? zone : "");
   curl_free(zone);
   return gs_fields_put_text(fields, "host", text);
 }

@@ -1,0 +1,218 @@
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+/* Attempts at a free name for the temporary file, or at a lock whose file is
+ * being removed by somebody meanwhile. */
+#define ATTEMPTS 16
+
+const char *gs_file_text(int error, char *text, size_t text_size) {
+  switch (error) {
+    case GS_FILE_NOT_REGULAR:
+      return "it is not a regular file";
+    case GS_FILE_TOO_BIG:
+      return "it is too large";
+    case GS_FILE_EXPOSED:
+      return "others may read or write it";
+    case GS_FILE_NOMEM:
+      return "out of memory";
+    default:
+      break;
+  }
+  if (text_size == 0) return "";
+  /* uv_strerror_r, since strerror_r exists in two incompatible forms. */
+  return uv_strerror_r(uv_translate_sys_error(-error), text, text_size);
+}
+
+static bool is_exposed(const struct stat *info) {
+  if (info->st_mode & (S_IRWXG | S_IRWXO)) return true;
+  return info->st_uid != geteuid() && info->st_uid != 0;
+}
+
+static int read_all(int fd, gs_buf *out) {
+  char piece[16384];
+  for (;;) {
+    ssize_t count = read(fd, piece, sizeof piece);
+    if (count == 0) return 0;
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      return -errno;
+    }
+    if (out->len + (size_t)count > out->max_bytes) return GS_FILE_TOO_BIG;
+    if (gs_buf_append(out, piece, (size_t)count)) return GS_FILE_NOMEM;
+  }
+}
+
+int gs_file_read(const char *path, bool is_private, gs_buf *out) {
+  /* O_NONBLOCK: a FIFO must not hang us before fstat has told what it is. */
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return -errno;
+  struct stat info;
+  int error = 0;
+  if (fstat(fd, &info)) {
+    error = -errno;
+  } else if (!S_ISREG(info.st_mode)) {
+    error = GS_FILE_NOT_REGULAR;
+  } else if (is_private && is_exposed(&info)) {
+    error = GS_FILE_EXPOSED;
+  } else {
+    error = read_all(fd, out);
+  }
+  close(fd);
+  return error;
+}
+
+static int write_all(int fd, const char *data, size_t len) {
+  while (len > 0) {
+    ssize_t count = write(fd, data, len);
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      return -errno;
+    }
+    data += count;
+    len -= (size_t)count;
+  }
+  return 0;
+}
+
+/* create_beside makes a new file whose name begins with |path| and writes the
+ * name into |name|. Returns its fd or an error. */
+static int create_beside(const char *path, mode_t mode, char *name,
+                         size_t name_size) {
+  for (int i = 0; i < ATTEMPTS; i++) {
+    uint32_t noise;
+    if (uv_random(NULL, NULL, &noise, sizeof noise, 0, NULL)) return -EIO;
+    int len = snprintf(name, name_size, "%s.%08x.tmp", path, (unsigned)noise);
+    if (len >= (int)name_size) return -ENAMETOOLONG;
+    /* Not readable by others at any moment, whatever |mode| is. */
+    int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                  mode & (S_IRUSR | S_IWUSR));
+    if (fd >= 0) {
+      /* The umask has no say: |mode| is what the caller means. */
+      if (fchmod(fd, mode) == 0) return fd;
+      int error = -errno;
+      close(fd);
+      unlink(name);
+      return error;
+    }
+    if (errno != EEXIST) return -errno;
+  }
+  return -EEXIST;
+}
+
+/* sync_directory makes a rename in the directory of |path| durable. A file
+ * system that cannot do that (EINVAL) has no more to offer. */
+static int sync_directory(const char *path) {
+  char directory[PATH_MAX];
+  const char *slash = strrchr(path, '/');
+  if (!slash) {
+    strcpy(directory, ".");
+  } else {
+    size_t len = slash == path ? 1 : (size_t)(slash - path);
+    if (len >= sizeof directory) return -ENAMETOOLONG;
+    memcpy(directory, path, len);
+    directory[len] = '\0';
+  }
+  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  int error = fsync(fd) && errno != EINVAL ? -errno : 0;
+  close(fd);
+  return error;
+}
+
+int gs_file_replace(const char *path, const void *data, size_t len, mode_t mode,
+                    const char **step) {
+  char target[PATH_MAX], name[PATH_MAX];
+  struct stat info;
+  *step = "create";
+  if (!realpath(path, target)) {
+    if (errno != ENOENT) return -errno;
+    if (strlen(path) >= sizeof target) return -ENAMETOOLONG;
+    strcpy(target, path);
+  } else if (stat(target, &info) == 0 && !S_ISREG(info.st_mode)) {
+    return GS_FILE_NOT_REGULAR;
+  }
+  int fd = create_beside(target, mode, name, sizeof name);
+  if (fd < 0) return fd;
+
+  *step = "write";
+  int error = write_all(fd, data, len);
+  if (!error) {
+    *step = "sync";
+    if (fsync(fd)) error = -errno;
+  }
+  /* close can report what write did not, on NFS and with quotas. */
+  if (close(fd) && !error) error = -errno;
+  if (!error) {
+    *step = "rename";
+    if (rename(name, target)) error = -errno;
+  }
+  if (error) {
+    unlink(name);
+    return error;
+  }
+  *step = "sync the folder of";
+  return sync_directory(target);
+}
+
+/* is_same_file tells whether |path| still names the file that |fd| is. */
+static bool is_same_file(int fd, const char *path) {
+  struct stat ours, theirs;
+  return fstat(fd, &ours) == 0 && stat(path, &theirs) == 0 &&
+         ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
+static long read_holder(int fd) {
+  char text[32] = "";
+  if (pread(fd, text, sizeof text - 1, 0) <= 0) return 0;
+  return strtol(text, NULL, 10);
+}
+
+static void write_holder(int fd) {
+  char text[32];
+  int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+  /* For a human's eyes only: the lock holds without it. */
+  if (ftruncate(fd, 0) || pwrite(fd, text, (size_t)len, 0) != len) return;
+}
+
+int gs_file_lock(const char *path, long *holder) {
+  *holder = 0;
+  for (int i = 0; i < ATTEMPTS; i++) {
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+                  S_IRUSR | S_IWUSR);
+    if (fd < 0) return -errno;
+    struct stat info;
+    if (fstat(fd, &info) == 0 && !S_ISREG(info.st_mode)) {
+      close(fd);
+      return GS_FILE_NOT_REGULAR;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB)) {
+      int error = -errno;
+      if (error == -EWOULDBLOCK) *holder = read_holder(fd);
+      close(fd);
+      return error;
+    }
+    if (is_same_file(fd, path)) {
+      write_holder(fd);
+      return fd;
+    }
+    close(fd);
+  }
+  return -EBUSY;
+}
+
+void gs_file_unlock(int fd) {
+  /* Not close alone: a child that was forked without exec may hold the same
+   * open file description. */
+  flock(fd, LOCK_UN);
+  close(fd);
+}

@@ -1,0 +1,103 @@
+/* csrc/upgrade.c: the request that replaces libwebsockets' own, and the words
+ * for what went wrong. Links: upgrade.c errors.c */
+#include "check.h"
+#include "errors.h"
+#include "upgrade.h"
+
+static const char theirs[] =
+    "GET / HTTP/1.1\r\nHost: placeholder\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Key: x\r\n";
+
+static void puts_our_request_line_and_headers_first(void **state) {
+  (void)state;
+  char head[256];
+  memcpy(head, theirs, sizeof theirs);
+  size_t len = gs_upgrade_rewrite(head, sizeof theirs - 1, sizeof head,
+                                  "/socket.io/?token=a%2Fb", "Host: h:1\r\n");
+  assert_true(len > 0);
+  head[len] = '\0';
+  assert_string_equal(head,
+                      "GET /socket.io/?token=a%2Fb HTTP/1.1\r\nHost: h:1\r\n"
+                      "Upgrade: websocket\r\nSec-WebSocket-Key: x\r\n");
+}
+
+static void takes_a_path_longer_than_libwebsockets_does(void **state) {
+  (void)state;
+  static char head[32768], path[16384];
+  memcpy(head, theirs, sizeof theirs);
+  memset(path, 'a', sizeof path - 1);
+  path[0] = '/';
+  size_t len =
+      gs_upgrade_rewrite(head, sizeof theirs - 1, sizeof head, path, "");
+  assert_memory_equal(head + 4, path, sizeof path - 1);
+  assert_memory_equal(head + 4 + sizeof path - 1, " HTTP/1.1\r\nUpgrade:", 19);
+  assert_int_equal(len, sizeof path - 1 + 4 + 11 +
+                            strlen("Upgrade: websocket\r\n"
+                                   "Sec-WebSocket-Key: x\r\n"));
+}
+
+static void refuses_a_head_without_room(void **state) {
+  (void)state;
+  char head[sizeof theirs];
+  memcpy(head, theirs, sizeof theirs);
+  assert_int_equal(gs_upgrade_rewrite(head, sizeof theirs - 1, sizeof head,
+                                      "/a/path/that/has/no/room/in/there", ""),
+                   0);
+}
+
+static void refuses_what_is_no_upgrade_request(void **state) {
+  (void)state;
+  char post[] = "POST / HTTP/1.1\r\nUpgrade: websocket\r\n";
+  char plain[] = "GET / HTTP/1.1\r\nHost: x\r\n";
+  char empty[] = "";
+  assert_int_equal(
+      gs_upgrade_rewrite(post, sizeof post - 1, sizeof post, "/", ""), 0);
+  assert_int_equal(
+      gs_upgrade_rewrite(plain, sizeof plain - 1, sizeof plain, "/", ""), 0);
+  assert_int_equal(gs_upgrade_rewrite(empty, 0, sizeof empty, "/", ""), 0);
+}
+
+static void check_explained(gs_phase phase, int status, const char *tls_reason,
+                            const char *library_text, int error,
+                            const char *expected) {
+  char text[256];
+  gs_upgrade_failure failure = {.phase = phase,
+                                .status = status,
+                                .tls_reason = tls_reason,
+                                .library_text = library_text};
+  assert_int_equal(gs_upgrade_explain(&failure, text, sizeof text), error);
+  assert_non_null(strstr(text, expected));
+}
+
+static void names_the_reason_that_a_user_can_act_on(void **state) {
+  (void)state;
+  check_explained(GS_PHASE_TLS, 0, "certificate has expired", "connect SSL",
+                  GS_ERR_TLS, "certificate has expired");
+  check_explained(GS_PHASE_TLS, 0, "", "connect SYSCALL", GS_ERR_TLS,
+                  "closed the connection");
+  check_explained(GS_PHASE_UPGRADE, 403, "", "HS: not 101", GS_ERR_HTTP,
+                  "HTTP 403");
+  check_explained(GS_PHASE_UPGRADE, 101, "", "HS: Accept hash wrong",
+                  GS_ERR_PROTOCOL, "Accept hash wrong");
+  check_explained(GS_PHASE_UPGRADE, 0, "", "HS: URI missing", GS_ERR_PROTOCOL,
+                  "no valid websocket upgrade");
+  check_explained(GS_PHASE_UPGRADE, 0, "alert x", "read failed", GS_ERR_TLS,
+                  "alert x");
+  check_explained(GS_PHASE_UPGRADE, 0, "", "read failed", GS_ERR_NETWORK,
+                  "before it answered");
+  check_explained(GS_PHASE_PROXY, 0, "", "proxy not h1", GS_ERR_PROXY,
+                  "proxy not h1");
+  check_explained(GS_PHASE_TCP, 0, "", "Unable to connect", GS_ERR_CONNECT,
+                  "Unable to connect");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(puts_our_request_line_and_headers_first),
+      cmocka_unit_test(takes_a_path_longer_than_libwebsockets_does),
+      cmocka_unit_test(refuses_a_head_without_room),
+      cmocka_unit_test(refuses_what_is_no_upgrade_request),
+      cmocka_unit_test(names_the_reason_that_a_user_can_act_on),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
