@@ -188,6 +188,11 @@ void gs_http_answer_judge(gs_http_request *request, CURLcode code) {
   const char *words =
       request->curl_text[0] ? request->curl_text : curl_easy_strerror(code);
   int error = request->name_missed ? GS_ERR_DNS : answer_code(request, code);
+  /* TLS 1.3 tells a refused client certificate after the handshake. */
+  if (error == GS_ERR_NETWORK && strstr(words, " alert ")) error = GS_ERR_TLS;
+  if (error == GS_ERR_TLS && request->phase == GS_HTTP_TCP) {
+    request->phase = GS_HTTP_TLS; /* a certificate file could not be read */
+  }
   if (request->phase == GS_HTTP_PROXY &&
       (error == GS_ERR_CONNECT || error == GS_ERR_NETWORK)) {
     error = GS_ERR_PROXY;

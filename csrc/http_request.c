@@ -70,7 +70,9 @@ int gs_http_request_fail(gs_http_request *request, int error,
     if (byte < ' ' || byte == 0x7f) request->message[i] = ' ';
     if (byte > 0x7f) request->message[i] = '?';
   }
-  while (len && request->message[len - 1] == ' ') request->message[--len] = 0;
+  while (len && strchr(" ,", request->message[len - 1])) {
+    request->message[--len] = 0;
+  }
   return error;
 }
 

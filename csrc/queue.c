@@ -215,12 +215,13 @@ bool gs_queue_wants_wake(gs_queue *queue) {
 bool gs_queue_arm(gs_queue *queue) {
   atomic_exchange_explicit(&queue->armed, true, memory_order_acq_rel);
   /* A look only, which must not retire the chunk of the record that the
-   * consumer holds. A chunk that has a successor counts: it has a record. */
+   * consumer holds; relaxed, because gs_queue_next acquires what is there. A
+   * chunk that has a successor counts: that one has a record. */
   struct chunk *chunk = queue->head.chunk;
   size_t published =
-      atomic_load_explicit(&chunk->published, memory_order_acquire);
+      atomic_load_explicit(&chunk->published, memory_order_relaxed);
   bool empty = queue->head.read == published &&
-               !atomic_load_explicit(&chunk->next, memory_order_acquire);
+               !atomic_load_explicit(&chunk->next, memory_order_relaxed);
   if (empty) return true;
   atomic_exchange_explicit(&queue->armed, false, memory_order_acq_rel);
   return false;

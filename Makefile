@@ -1,0 +1,193 @@
+# graphsocket: a C core and Lua modules, built out of tree into $(BUILD)/<lua>/.
+#
+# Variables: LUA=5.4|5.3|luajit, CC=gcc|clang, PREFIX, DESTDIR, BUILD, V=1.
+# Everything that needs more than make and a compiler is in scripts/.
+
+LUA ?= 5.4
+BUILD ?= build
+PREFIX ?= /usr/local
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+MAKEFLAGS += --no-builtin-rules
+Q = $(if $(V),,@echo "  $(@:$(BUILD)/%=%)";)
+# What luarocks exports for one version of Lua would win over LUA_PATH below.
+unexport LUA_INIT LUA_PATH_5_3 LUA_PATH_5_4 LUA_CPATH_5_3 LUA_CPATH_5_4
+export LUA_PATH = lua/?.lua;lua/?/init.lua;./?.lua;;
+export LUA_CPATH = $(BUILD)/$(LUA)/?.so;;
+
+# ---- Lua -------------------------------------------------------------------
+LUA_BIN = $(if $(filter luajit,$(LUA)),luajit,lua$(LUA))
+LUA_PC = $(LUA_BIN)
+LUA_ABI = $(if $(filter luajit,$(LUA)),5.1,$(LUA))
+
+# ---- Flags; pkg-config is asked in recipes only, after the set-up ----------
+LIBRARIES = libcurl libwebsockets libuv openssl
+HARDENING = -fstack-protector-strong $(if $(SANITIZE)$(COVERAGE),,-D_FORTIFY_SOURCE=2)
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wwrite-strings -Wvla -Werror
+INSTRUMENT = $(addprefix -fsanitize=,$(SANITIZE)) $(if $(SANITIZE),-fno-omit-frame-pointer) \
+  $(if $(COVERAGE),--coverage -fprofile-update=atomic)
+CFLAGS ?= -O2 -g
+COMPILE = $(CC) -std=gnu11 $(CFLAGS) -fPIC -fvisibility=hidden $(WARNINGS) $(HARDENING) \
+  $(INSTRUMENT) -pthread -MMD -MP
+# nodelete: lua_close must not unload code that a libuv worker still runs.
+LINK = $(CC) $(CFLAGS) $(INSTRUMENT) $(LDFLAGS) -pthread -Wl,--as-needed -Wl,-z,relro,-z,now
+MODULE = -shared -Wl,-z,nodelete
+library_cflags = $$(pkg-config --cflags $(LIBRARIES))
+library_libs = $$(pkg-config --libs-only-L $(LIBRARIES)) -lcurl -lwebsockets -luv -lssl -lcrypto
+
+# ---- Files -----------------------------------------------------------------
+CORE = $(BUILD)/$(LUA)/graphsocket/core.so
+BINDING = $(patsubst csrc/%.c,$(BUILD)/$(LUA)/obj/%.o,$(wildcard csrc/lua_*.c))
+OBJECTS = $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(filter-out csrc/lua_%.c,$(wildcard csrc/*.c)))
+ARCHIVE = $(BUILD)/obj/libgs.a
+UNITS = $(patsubst spec/c/%.c,$(BUILD)/unit/%,$(sort $(wildcard spec/c/test_*.c)))
+FUZZERS = $(patsubst spec/fuzz/%.c,$(BUILD)/target/%,$(wildcard spec/fuzz/fuzz_*.c))
+HOST = $(BUILD)/$(LUA)/host
+SPECS ?= $(sort $(shell find spec -name '*_spec.lua' -not -path '*/node_modules/*'))
+LUA_FILES = $(patsubst lua/%,%,$(shell find lua -name '*.lua'))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all demo test check setup lint unit servers spec asan tsan valgrind gc-torture fuzz \
+  coverage install uninstall clean help FORCE
+
+all: ## build the C core for LUA (default 5.4) into build/
+	@scripts/setup --check build $(subst 5.,lua5.,$(LUA))
+	@$(MAKE) --no-print-directory $(CORE)
+
+demo: ## watch a drive of the Graph simulator (or a real one: GRAPH_TOKEN); sets itself up
+	@scripts/setup demo
+	@$(MAKE) --no-print-directory $(CORE)
+	@scripts/demo $(LUA_BIN)
+
+test: ## run every test, sanitizers included; sets itself up
+	@scripts/setup test
+	@scripts/suite --begin
+	@$(MAKE) --no-print-directory test-stages; scripts/suite --total $$?
+
+.PHONY: test-stages
+test-stages:
+	@for stage in unit servers spec "spec LUA=luajit" asan tsan; do \
+	  $(MAKE) --no-print-directory $$stage || failed=1; done; exit $${failed:-0}
+
+check: ## style and static analysis (lint); sets itself up
+	@scripts/setup check
+	@$(MAKE) --no-print-directory lint
+
+setup: ## install what demo, test and check need
+	@scripts/setup test check
+
+# ---- Building --------------------------------------------------------------
+# Everything is built anew when the compiler or its flags change.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(COMPILE) | $(LINK)' | cmp -s - $@ || echo '$(COMPILE) | $(LINK)' > $@
+
+$(BUILD)/obj/%.o: csrc/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $(library_cflags) -c $< -o $@
+
+$(BUILD)/$(LUA)/obj/%.o: csrc/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $(library_cflags) $$(pkg-config --cflags $(LUA_PC)) -c $< -o $@
+
+$(CORE): $(BINDING) $(OBJECTS)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $(MODULE) $^ $(library_libs) -o $@
+
+$(ARCHIVE): $(OBJECTS)
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+$(BUILD)/unit/%: spec/c/%.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $(library_cflags) -Icsrc $< $(ARCHIVE) \
+	  -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free -lcmocka $(library_libs) -o $@
+
+# An interpreter with the sanitizers linked in: preloading them would reach the child processes too.
+$(HOST): spec/c/lua_host.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $$(pkg-config --cflags $(LUA_PC)) $< $$(pkg-config --libs $(LUA_PC)) -Wl,-E -o $@
+
+$(BUILD)/target/%: spec/fuzz/%.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $(library_cflags) -Icsrc -Ispec/c -fsanitize=fuzzer $< $(ARCHIVE) $(library_libs) -o $@
+
+-include $(wildcard $(BUILD)/obj/*.d $(BUILD)/*/obj/*.d $(BUILD)/unit/*.d $(BUILD)/target/*.d)
+
+# ---- Tests -----------------------------------------------------------------
+unit: $(UNITS) ## C unit tests
+	@scripts/suite "C units$(NOTE)" "$(RUNNER)" $(UNITS)
+
+spec: $(CORE) ## busted specs with LUA; some: make spec SPECS=spec/url_spec.lua
+	@scripts/suite "specs, $(LUA_BIN)$(NOTE)" "$(or $(INTERPRETER),$(LUA_BIN)) scripts/busted.lua" $(SPECS)
+
+servers: ## the tests of the Graph simulator and the other test servers
+	@scripts/suite "test servers" "node --test --test-reporter=tap" $(sort $(wildcard spec/support/test/*.js))
+
+SANITIZED = ASAN_OPTIONS=abort_on_error=0:detect_stack_use_after_return=1 \
+  UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+  LSAN_OPTIONS=suppressions=spec/c/lsan.supp:print_suppressions=0 \
+  TSAN_OPTIONS=suppressions=spec/c/tsan.supp:ignore_noninstrumented_modules=1:halt_on_error=0 \
+  SPEC_SLOWNESS=4
+
+asan: ## C units and specs under AddressSanitizer, LeakSanitizer, UBSan
+	@$(SANITIZED) $(MAKE) --no-print-directory BUILD=build/asan SANITIZE="address undefined" NOTE=", ASan" unit sanitized-spec
+
+tsan: ## C units and specs under ThreadSanitizer
+	@$(SANITIZED) $(MAKE) --no-print-directory BUILD=build/tsan SANITIZE=thread NOTE=", TSan" unit sanitized-spec
+
+.PHONY: sanitized-spec
+sanitized-spec: $(HOST)
+	@$(MAKE) --no-print-directory spec INTERPRETER=$(HOST)
+
+valgrind: ## C units and specs under valgrind
+	@scripts/setup valgrind
+	@SPEC_SLOWNESS=20 $(MAKE) --no-print-directory NOTE=", valgrind" RUNNER="$(VALGRIND)" \
+	  INTERPRETER="$(VALGRIND) $(LUA_BIN)" unit spec
+VALGRIND = valgrind -q --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99
+
+gc-torture: ## specs with a garbage collector that never rests
+	@SPEC_GC=torture SPEC_SLOWNESS=10 $(MAKE) --no-print-directory NOTE=", GC torture" spec
+
+FUZZ_SECONDS ?= 60
+fuzz: ## fuzz each parser for FUZZ_SECONDS (60) from its corpus
+	@scripts/setup fuzz
+	@$(MAKE) --no-print-directory CC=clang BUILD=build/fuzz SANITIZE="fuzzer-no-link address undefined" run-fuzz
+
+.PHONY: run-fuzz
+run-fuzz: $(FUZZERS)
+	@for target in $^; do name=$${target##*/fuzz_}; echo "== fuzz $$name, $(FUZZ_SECONDS) s"; \
+	  mkdir -p $(BUILD)/found/$$name; cd $(BUILD)/found || exit; \
+	  $(CURDIR)/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -verbosity=0 -print_final_stats=1 \
+	    $$name $(CURDIR)/spec/fuzz/corpus/$$name || exit; cd $(CURDIR); done
+
+coverage: ## lines of each C file that the units and specs reach
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) --no-print-directory BUILD=build/coverage COVERAGE=1 CFLAGS="-O0 -g" -k unit spec || true
+	@scripts/coverage build/coverage
+
+lint: ## layout, warnings of gcc and clang, cppcheck, luacheck, house rules, rockspec
+	@scripts/lint
+	@$(MAKE) --no-print-directory CC=clang BUILD=build/clang build/clang/$(LUA)/graphsocket/core.so
+	@$(MAKE) --no-print-directory $(CORE)
+
+# ---- Installing ------------------------------------------------------------
+LUA_DIR = $(DESTDIR)$(PREFIX)/share/lua/$(LUA_ABI)
+LIB_DIR = $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_ABI)
+
+install: all ## install for LUA under PREFIX (/usr/local); DESTDIR is honoured
+	cd lua && for file in $(LUA_FILES); do install -D -m 644 $$file $(abspath $(LUA_DIR))/$$file || exit; done
+	install -D -m 755 $(CORE) $(LIB_DIR)/graphsocket/core.so
+
+uninstall: ## remove what install installed
+	rm -rf $(LUA_DIR)/graphsocket $(LIB_DIR)/graphsocket
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1@\2/p' $(MAKEFILE_LIST) | awk -F @ '{ printf "%-14s%s\n", $$1, $$2 }'

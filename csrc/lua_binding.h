@@ -1,0 +1,29 @@
+/* What the files of the binding share. The binding is lua_*.c: it checks,
+ * copies and translates; it decides nothing.
+ *
+ * Boundary rules: a userdata gets its metatable before what it owns is opened;
+ * a check function means the right type and not closed; __gc is idempotent and
+ * the same as __close; no lua_State outlives a call and no Lua function is
+ * kept, so nothing here can call back on a dead coroutine; nothing that can
+ * raise happens while memory is held that Lua does not know. */
+#ifndef LGS_LUA_BINDING_H
+#define LGS_LUA_BINDING_H
+
+#include "buf.h"
+#include "lua_compat.h"
+
+/* lgs_make_class makes the metatable |name|. */
+void lgs_make_class(lua_State *L, const char *name, const luaL_Reg *methods,
+                    const luaL_Reg *meta);
+
+/* lgs_push_bufs pushes each buffer's bytes as a string and frees them all. */
+void lgs_push_bufs(lua_State *L, gs_buf *bufs, int count);
+
+/* lgs_push_fields pushes a table of |fields| (fields.h). */
+void lgs_push_fields(lua_State *L, const void *fields, size_t len);
+
+/* Each adds its functions to the table at the top of the stack. */
+void lgs_open_engine(lua_State *L); /* lua_engine.c */
+void lgs_open_system(lua_State *L); /* lua_system.c */
+
+#endif

@@ -1,0 +1,178 @@
+/* Files and child processes, as Lua sees them: what a cursor, a token cache and
+ * a token command need and Lua's own library lacks. These calls block for as
+ * long as the disk does. */
+#include <errno.h>
+#include <string.h>
+
+#include "file.h"
+#include "gs.h"
+#include "lua_binding.h"
+#include "process.h"
+
+#define LGS_LOCK "graphsocket.lock"
+#define LGS_PROCESS "graphsocket.process"
+
+/* The most that a command may print between two looks, in bytes. */
+enum { LGS_PROCESS_OUTPUT = 1 << 20 };
+
+/* ---- files ---- */
+
+/* What a script may want to tell apart; else "failed". */
+static const char *lgs_file_reason(int error) {
+  switch (error) {
+    case -ENOENT:
+      return "absent";
+    case GS_FILE_EXPOSED:
+      return "exposed";
+    case GS_FILE_NOT_REGULAR:
+      return "not a file";
+    case GS_FILE_TOO_BIG:
+      return "too big";
+    default:
+      return "failed";
+  }
+}
+
+/* lgs_push_file_error pushes nil, one line, and a word to tell errors apart. */
+static int lgs_push_file_error(lua_State *L, int error) {
+  char text[256];
+  lua_pushnil(L);
+  lua_pushstring(L, gs_file_text(error, text, sizeof text));
+  lua_pushstring(L, lgs_file_reason(error));
+  return 3;
+}
+
+/* core.file_read(path, max_bytes, private) returns the content, or nil,
+ * message, reason. |private|: refuse a file that others may read or write. */
+static int lgs_file_read(lua_State *L) {
+  gs_buf out;
+  const char *path = luaL_checkstring(L, 1);
+  lua_Integer max_bytes = luaL_checkinteger(L, 2);
+  gs_buf_init(&out, max_bytes > 0 ? (size_t)max_bytes : 0);
+  int err = gs_file_read(path, lua_toboolean(L, 3), &out);
+  if (err) {
+    gs_buf_free(&out);
+    return lgs_push_file_error(L, err);
+  }
+  lgs_push_bufs(L, &out, 1);
+  return 1;
+}
+
+/* core.file_replace(path, data, mode) makes |data| the file's content, all of
+ * it or nothing. Returns true, or nil, message, reason. */
+static int lgs_file_replace(lua_State *L) {
+  size_t len;
+  const char *step = "";
+  const char *path = luaL_checkstring(L, 1);
+  const char *data = luaL_checklstring(L, 2, &len);
+  mode_t mode = (mode_t)luaL_optinteger(L, 3, 0600);
+  int err = gs_file_replace(path, data, len, mode, &step);
+  if (!err) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  char text[256];
+  lua_pushnil(L);
+  lua_pushfstring(L, "cannot %s it: %s", step,
+                  gs_file_text(err, text, sizeof text));
+  lua_pushstring(L, lgs_file_reason(err));
+  return 3;
+}
+
+/* core.file_lock(path) returns a lock, or nil, message, and the process id of
+ * whoever holds it (nil if nobody does). */
+static int lgs_file_lock(lua_State *L) {
+  long holder = 0;
+  const char *path = luaL_checkstring(L, 1);
+  int *fd = lua_newuserdata(L, sizeof *fd);
+  *fd = -1;
+  luaL_setmetatable(L, LGS_LOCK);
+  *fd = gs_file_lock(path, &holder);
+  if (*fd >= 0) return 1;
+  int err = *fd;
+  *fd = -1;
+  lgs_push_file_error(L, err);
+  lua_pop(L, 1);
+  if (err != -EWOULDBLOCK) return 2;
+  lua_pushinteger(L, (lua_Integer)holder);
+  return 3;
+}
+
+/* lock:close(), __gc, __close */
+static int lgs_lock_close(lua_State *L) {
+  int *fd = luaL_checkudata(L, 1, LGS_LOCK);
+  if (*fd >= 0) gs_file_unlock(*fd);
+  *fd = -1;
+  return 0;
+}
+
+/* ---- processes ---- */
+
+/* core.process(command) starts a shell command. Returns it, or nil, message. */
+static int lgs_process_new(lua_State *L) {
+  const char *command = luaL_checkstring(L, 1);
+  gs_process **process = lua_newuserdata(L, sizeof *process);
+  *process = NULL;
+  luaL_setmetatable(L, LGS_PROCESS);
+  int err = gs_process_start(command, process);
+  if (!err) return 1;
+  lua_pushnil(L);
+  lua_pushstring(L, strerror(-err));
+  return 2;
+}
+
+/* process:read() returns what was printed since the last call, on stdout and on
+ * stderr, and the exit code once the command has ended (-1: unknown). It never
+ * waits. */
+static int lgs_process_read(lua_State *L) {
+  gs_process **process = luaL_checkudata(L, 1, LGS_PROCESS);
+  int code = 0;
+  gs_buf printed[2];
+  if (!*process) return luaL_error(L, "the process was closed");
+  gs_buf_init(&printed[0], LGS_PROCESS_OUTPUT);
+  gs_buf_init(&printed[1], LGS_PROCESS_OUTPUT);
+  bool ended = gs_process_ended(*process, &code);
+  int err = gs_process_read(*process, &printed[0], &printed[1]);
+  if (err) {
+    gs_buf_free(&printed[0]);
+    gs_buf_free(&printed[1]);
+    return luaL_error(L, "the command printed more than can be taken");
+  }
+  lgs_push_bufs(L, printed, 2);
+  if (!ended) return 2;
+  lua_pushinteger(L, code);
+  return 3;
+}
+
+/* process:close(), __gc, __close: kills the command if it has not ended. */
+static int lgs_process_close(lua_State *L) {
+  gs_process **process = luaL_checkudata(L, 1, LGS_PROCESS);
+  gs_process_free(*process);
+  *process = NULL;
+  return 0;
+}
+
+/* ---- the module ---- */
+
+static const luaL_Reg lock_methods[] = {{"close", lgs_lock_close},
+                                        {NULL, NULL}};
+static const luaL_Reg lock_meta[] = {
+    {"__gc", lgs_lock_close}, {"__close", lgs_lock_close}, {NULL, NULL}};
+static const luaL_Reg process_methods[] = {
+    {"read", lgs_process_read}, {"close", lgs_process_close}, {NULL, NULL}};
+static const luaL_Reg process_meta[] = {
+    {"__gc", lgs_process_close}, {"__close", lgs_process_close}, {NULL, NULL}};
+
+static const luaL_Reg functions[] = {
+    {"file_read", lgs_file_read},
+    {"file_replace", lgs_file_replace},
+    {"file_lock", lgs_file_lock},
+    {"process", lgs_process_new},
+    {NULL, NULL},
+};
+
+void lgs_open_system(lua_State *L) {
+  lgs_make_class(L, LGS_LOCK, lock_methods, lock_meta);
+  lgs_make_class(L, LGS_PROCESS, process_methods, process_meta);
+  luaL_setfuncs(L, functions, 0);
+}
