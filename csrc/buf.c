@@ -21,7 +21,8 @@ int gs_buf_reserve(gs_buf *buf, size_t len) {
   if (len <= buf->capacity - buf->len) return 0;
   size_t wanted = buf->len + len;
   size_t capacity = buf->capacity ? buf->capacity : 256;
-  while (capacity < wanted) capacity *= 2;
+  while (capacity < wanted && capacity <= SIZE_MAX / 2) capacity *= 2;
+  if (capacity < wanted || capacity > buf->max_bytes) capacity = buf->max_bytes;
   uint8_t *data = realloc(buf->data, capacity);
   if (!data) return GS_ERR_NOMEM;
   buf->data = data;

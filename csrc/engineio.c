@@ -38,8 +38,9 @@ static void session_end(gs_engineio *session, int error, const char *text) {
   session->callbacks->on_close(session->user, error, text);
 }
 
-__attribute__((format(printf, 3, 4))) static void session_fail(
-    gs_engineio *session, int error, const char *format, ...) {
+GS_PRINTF(3, 4)
+static void session_fail(gs_engineio *session, int error, const char *format,
+                         ...) {
   char text[128];
   va_list args;
   va_start(args, format);

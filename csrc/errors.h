@@ -10,7 +10,7 @@ enum gs_error {
 };
 
 /* gs_error_name returns the name in errors.def (TLS, TIMEOUT ...), which Lua
- * sees in err.code, or "unknown". [any] */
+ * sees in err.code, or "UNKNOWN". [any] */
 const char *gs_error_name(int code);
 
 /* gs_error_kind returns the kind of the Lua error object. [any] */

@@ -28,8 +28,13 @@ static int url_code(CURLUcode rc, const char **why) {
 }
 
 /* url_check_text refuses what libcurl would refuse, escape or cut off,
- * depending on its version. */
+ * depending on its version, and what makes browsers see another host than
+ * libcurl does: to them, "https://a\@b/" is at a. */
 static int url_check_text(const char *text, const char **why) {
+  if (text[strcspn(text, "\\?#")] == '\\') {
+    *why = "a URL has no backslash before its query";
+    return GS_ERR_URL;
+  }
   for (const char *at = text; *at; at++) {
     unsigned char byte = (unsigned char)*at;
     if (byte <= ' ' || byte == 0x7f) {
