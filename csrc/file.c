@@ -114,14 +114,10 @@ static int create_beside(const char *path, mode_t mode, char *name,
 static int sync_directory(const char *path) {
   char directory[PATH_MAX];
   const char *slash = strrchr(path, '/');
-  if (!slash) {
-    strcpy(directory, ".");
-  } else {
-    size_t len = slash == path ? 1 : (size_t)(slash - path);
-    if (len >= sizeof directory) return -ENAMETOOLONG;
-    memcpy(directory, path, len);
-    directory[len] = '\0';
-  }
+  /* "." for a bare name, "/" for a file of the root. */
+  int len = !slash || slash == path ? 1 : (int)(slash - path);
+  if (len >= (int)sizeof directory) return -ENAMETOOLONG;
+  snprintf(directory, sizeof directory, "%.*s", len, slash ? path : ".");
   int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return -errno;
   int error = fsync(fd) && errno != EINVAL ? -errno : 0;
@@ -136,8 +132,8 @@ int gs_file_replace(const char *path, const void *data, size_t len, mode_t mode,
   *step = "create";
   if (!realpath(path, target)) {
     if (errno != ENOENT) return -errno;
-    if (strlen(path) >= sizeof target) return -ENAMETOOLONG;
-    strcpy(target, path);
+    int length = snprintf(target, sizeof target, "%s", path);
+    if (length >= (int)sizeof target) return -ENAMETOOLONG;
   } else if (stat(target, &info) == 0 && !S_ISREG(info.st_mode)) {
     return GS_FILE_NOT_REGULAR;
   }

@@ -7,6 +7,7 @@
 #include "errors.h"
 #include "fields.h"
 #include "http_request.h"
+#include "tls.h"
 
 /* ---- Collecting ---- */
 
@@ -183,10 +184,22 @@ static void answer_judge_dial(gs_http_request *request, int error,
                        request->dial_host, request->dial_port, words);
 }
 
+/* answer_words returns libcurl's words. It keeps the first of a request only,
+ * and that may be about a reused connection that was found dead before the one
+ * that failed: a certificate is then asked for again. */
+static const char *answer_words(const gs_http_request *request, CURLcode code) {
+  long verified = 0;
+  bool refused = code == CURLE_PEER_FAILED_VERIFICATION;
+  if (refused && !strstr(request->curl_text, "certificate")) {
+    curl_easy_getinfo(request->easy, CURLINFO_SSL_VERIFYRESULT, &verified);
+    return gs_tls_verify_text(verified);
+  }
+  return request->curl_text[0] ? request->curl_text : curl_easy_strerror(code);
+}
+
 void gs_http_answer_judge(gs_http_request *request, CURLcode code) {
   if (code == CURLE_OK || request->error) return;
-  const char *words =
-      request->curl_text[0] ? request->curl_text : curl_easy_strerror(code);
+  const char *words = answer_words(request, code);
   int error = request->name_missed ? GS_ERR_DNS : answer_code(request, code);
   /* TLS 1.3 tells a refused client certificate after the handshake. */
   if (error == GS_ERR_NETWORK && strstr(words, " alert ")) error = GS_ERR_TLS;

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "errors.h"
+#include "fields.h"
 #include "lua_binding.h"
 #include "url.h"
 #include "utf8.h"
@@ -52,6 +53,18 @@ static int lgs_push_url_error(lua_State *L, gs_buf *buf, int err) {
   return 2;
 }
 
+/* lgs_push_url_fault is for gs_url_parse, which says what is wrong. */
+static int lgs_push_url_fault(lua_State *L, gs_buf *fields, int err) {
+  char text[256];
+  const char *message = gs_fields_get_text(fields->data, fields->len, "message",
+                                           gs_error_text(err));
+  snprintf(text, sizeof text, "%s", message);
+  gs_buf_free(fields);
+  lua_pushnil(L);
+  lua_pushstring(L, text);
+  return 2;
+}
+
 /* core.url_parse(text) returns a table of the URL's parts, or nil, message. */
 static int lgs_url_parse(lua_State *L) {
   gs_buf fields;
@@ -59,7 +72,7 @@ static int lgs_url_parse(lua_State *L) {
   const char *text = luaL_checklstring(L, 1, &len);
   gs_buf_init(&fields, GS_MAX_PAYLOAD);
   int err = strlen(text) == len ? gs_url_parse(text, &fields) : GS_ERR_URL;
-  if (err) return lgs_push_url_error(L, &fields, err);
+  if (err) return lgs_push_url_fault(L, &fields, err);
   /* A copy that Lua owns: building the table may raise. */
   lgs_push_bufs(L, &fields, 1);
   const char *copy = lua_tolstring(L, -1, &len);

@@ -173,6 +173,12 @@ void gs_tls_reason(const SSL *ssl, const char *name, char *text,
   }
 }
 
+const char *gs_tls_verify_text(long verified) {
+  /* A name that does not match is no fault of the chain. */
+  if (verified == X509_V_OK) verified = X509_V_ERR_HOSTNAME_MISMATCH;
+  return X509_verify_cert_error_string(verified);
+}
+
 void gs_tls_alert(int value, char *text, size_t text_size) {
   /* OpenSSL 3.0 has no text for it, and it is the one that a user meets. */
   bool certificate_required = (value & 0xff) == TLS13_AD_CERTIFICATE_REQUIRED;

@@ -41,6 +41,9 @@ void gs_tls_prepare(SSL *ssl, const char *name, bool verify);
 void gs_tls_reason(const SSL *ssl, const char *name, char *text,
                    size_t text_size);
 
+/* gs_tls_verify_text words the result of a certificate's verification. [any] */
+const char *gs_tls_verify_text(long verified);
+
 /* gs_tls_alert words the alert that the info callback gave as |value|. */
 void gs_tls_alert(int value, char *text, size_t text_size);
 

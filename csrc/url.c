@@ -4,8 +4,10 @@
  * message: queries are passwords. */
 #include "url.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,24 +84,45 @@ static int url_put_part(CURLU *url, CURLUPart part, const char *key,
   return err;
 }
 
-/* url_check_name allows what a resolver can be asked for. libcurl decodes
- * percent-encoded host names and converts others by the locale's character
- * set, which in a script is usually "C": neither is worth a surprise. */
+/* url_ends_in_number tells whether a resolver may take |host| for an address
+ * (the URL standard's "ends in a number checker"). */
+static bool url_ends_in_number(const char *host, size_t len) {
+  if (len && host[len - 1] == '.') len--;
+  size_t label = len;
+  while (label && host[label - 1] != '.') label--;
+  const char *at = host + label;
+  if (at[0] == '0' && at[1] == 'x') {
+    return label + 2 + strspn(at + 2, "0123456789abcdef") >= len;
+  }
+  return label < len && label + strspn(at, "0123456789") >= len;
+}
+
+/* url_check_name makes |host| lower case and allows what a resolver can be
+ * asked for. libcurl decodes percent-encoded host names, after it has brought
+ * addresses into their usual form, and converts others by the locale's
+ * character set, which in a script is usually "C". */
 static int url_check_name(char *host, const char **why) {
-  size_t len = 0;
-  for (; host[len]; len++) {
-    char c = host[len];
-    if (c >= 'A' && c <= 'Z') host[len] = (char)(c - 'A' + 'a');
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) continue;
-    if ((c >= '0' && c <= '9') || strchr("-._", c)) continue;
+  struct in_addr address;
+  size_t len = strlen(host);
+  for (char *at = host; *at; at++) {
+    if (*at >= 'A' && *at <= 'Z') *at = (char)(*at - 'A' + 'a');
+    if ((*at >= 'a' && *at <= 'z') || (*at >= '0' && *at <= '9')) continue;
+    if (strchr("-._", *at)) continue;
     *why =
         "the host name has a character that is not ASCII letter, digit, "
         "\"-\", \".\" or \"_\" (write other names in their xn-- form)";
     return GS_ERR_URL;
   }
-  if (len <= HOST_MAX) return 0;
-  *why = "the host name is longer than 253 characters";
-  return GS_ERR_URL;
+  if (len > HOST_MAX) {
+    *why = "the host name is longer than 253 characters";
+    return GS_ERR_URL;
+  }
+  if (url_ends_in_number(host, len) &&
+      inet_pton(AF_INET, host, &address) != 1) {
+    *why = "the host is neither a name nor an IPv4 address";
+    return GS_ERR_URL;
+  }
+  return 0;
 }
 
 /* url_put_literal takes an IPv6 address in its brackets. */

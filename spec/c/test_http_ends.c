@@ -73,7 +73,7 @@ static int fill_queue(void) {
 
 /* hang_begin starts a request that ends up hanging as |hang| says. */
 static void hang_begin(const struct hang *hang) {
-  static char large[8u << 20];
+  static char large[24u << 20]; /* more than the kernel takes */
   bool dns = strcmp(hang->phase, "dns") == 0;
   bool tcp = strcmp(hang->phase, "tcp") == 0;
   begin(&hang->reply, 1);
