@@ -1,0 +1,202 @@
+--- The Lua face of the I/O thread: hands its events to whom they concern.
+--
+-- The thread starts with the first use and is the loop's source of events. The
+-- core keeps no Lua function and no Lua object; the two tables here map its ids
+-- to sinks and requests.
+--   Sinks are referenced weakly: a manager that the program has dropped is
+--   collected, with it its connection, and the core closes what is collected.
+--   Requests are referenced strongly, and held (loop.hold): each is answered
+--   exactly once, also when it is cancelled or the thread is stopped.
+-- Sinks and callbacks are called by the pump, in the middle of a turn, so they
+-- must not wait; an error of one is reported and the next is called.
+-- This module decides nothing about connections or HTTP.
+
+local core = require "graphsocket.core"
+local errors = require "graphsocket.errors"
+local guard = require "graphsocket.loop.guard"
+local loop = require "graphsocket.loop"
+
+local engine = {}
+
+-- Events of one dispatch: timers and tasks get their turn in a burst.
+local BATCH = 256
+
+local MESSAGE, PING, RESPONSE = core.MESSAGE, core.PING, core.RESPONSE
+local OPEN, CLOSED = core.OPEN, core.CLOSED
+
+local thread -- the core's engine
+local sinks = setmetatable({}, { __mode = "v" }) -- connection id -> sink
+local requests = {} -- request id -> {callback = fn}
+local left -- events that this dispatch may still hand out
+
+local function answer(id, fields)
+  local request = requests[id]
+  requests[id] = nil
+  loop.release(request)
+  if fields.kind then
+    request.callback(nil, errors.from_fields(fields))
+  else
+    request.callback(fields)
+  end
+end
+
+local function hand_out(kind, id, a, b)
+  if kind == RESPONSE then
+    return requests[id] and answer(id, a)
+  end
+  local sink = sinks[id]
+  if not sink then
+    return -- CLOCK, which concerns no one; or collected meanwhile
+  end
+  if kind == MESSAGE then
+    sink:on_message(a, b)
+  elseif kind == PING then
+    sink:on_ping()
+  elseif kind == OPEN then
+    sink:on_open(a)
+  elseif kind == CLOSED then
+    sinks[id] = nil
+    sink:on_close(a)
+  end
+end
+
+-- Hands out events until none is left, or the batch is full; or one raises.
+local function drain()
+  while left > 0 and thread do
+    local kind, id, a, b = thread:next()
+    if not kind then
+      return
+    end
+    left = left - 1
+    hand_out(kind, id, a, b)
+  end
+end
+
+local function dispatch()
+  -- A dispatch inside a dispatch cannot be: a sink does not wait.
+  left = BATCH
+  repeat
+    -- One protected call for the batch, not one for each event.
+    local ok = guard.call(drain)
+  until ok
+  if left == 0 and thread then
+    -- The fd is only sure to be readable after next() found nothing.
+    thread:wake()
+  end
+  return BATCH - left
+end
+
+local source = {
+  dispatch = dispatch,
+  fd = function()
+    return thread:fd()
+  end,
+  wake = function()
+    thread:wake()
+  end,
+  active = function()
+    return next(sinks) ~= nil or next(requests) ~= nil
+  end,
+}
+
+--- Starts the I/O thread, unless it runs.
+---@return boolean|nil ok
+---@return table|nil err
+function engine.start()
+  if thread then
+    return true
+  end
+  local started, fields = core.engine()
+  if not started then
+    return nil, errors.from_fields(fields)
+  end
+  thread = started
+  started:wake() -- as in dispatch: nobody has called next() yet
+  source.alarm = started.alarm and function(seconds)
+    thread:alarm(seconds)
+  end
+  loop.attach(source)
+  return true
+end
+
+--- Ends the I/O thread. Whatever was under way is told so by the pump; the next
+--- use starts a new thread.
+function engine.stop()
+  if not thread then
+    return
+  end
+  local old, old_sinks, old_requests = thread, sinks, requests
+  loop.attach(nil)
+  thread, requests = nil, {}
+  sinks = setmetatable({}, { __mode = "v" })
+  old:stop()
+  local message = "the I/O thread was stopped"
+  for _, sink in pairs(old_sinks) do
+    loop.spawn(sink.on_close, sink, {
+      reason = "forced close",
+      kind = "closed",
+      code = "CLOSED",
+      message = message,
+    })
+  end
+  for _, request in pairs(old_requests) do
+    loop.release(request)
+    loop.spawn(request.callback, nil,
+      errors.new { kind = "closed", code = "CLOSED", message = message })
+  end
+end
+
+--- Begins to open a connection. It is closed when it is collected.
+---@param options table the core's flat table
+---@param sink table on_open(fields), on_message(data, binary), on_ping(),
+--- on_close(fields); referenced weakly: it is the sink that holds the connection
+---@return userdata|nil connection the core's: id send writable release close stats
+---@return table|nil err
+function engine.open(options, sink)
+  local ok, err = engine.start()
+  if not ok then
+    return nil, err
+  end
+  local connection = thread:open(options)
+  sinks[connection:id()] = sink
+  return connection
+end
+
+--- Begins an HTTP request.
+---@param options table the core's flat table
+---@param callback fun(response: table|nil, err: table|nil) called exactly
+--- once, by the pump, never at once; must not wait
+---@return function|nil cancel the callback then gets a "closed" error, unless it was called already
+---@return table|nil err the request could not begin; no callback
+function engine.request_start(options, callback)
+  local ok, err = engine.start()
+  if not ok then
+    return nil, err
+  end
+  local id = thread:request(options)
+  local request = { callback = callback }
+  requests[id] = request
+  loop.hold(request)
+  return function()
+    if requests[id] == request then
+      thread:cancel(id)
+    end
+  end
+end
+
+--- Does an HTTP request, and waits for its end.
+---@param options table the core's flat table
+---@return table|nil response status headers body ...
+---@return table|nil err
+function engine.request(options)
+  local answered = loop.future()
+  local cancel, err = engine.request_start(options, function(...)
+    answered:resolve(...)
+  end)
+  if not cancel then
+    return nil, err
+  end
+  return select(2, answered:await())
+end
+
+return engine

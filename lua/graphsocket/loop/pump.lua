@@ -1,0 +1,363 @@
+--- The pump: turns, and the wait between them. State of the whole loop.
+--
+-- A turn hands the source's events to their sinks, fires the timers that are
+-- due and runs the entries that are ready; then the pump waits for the source's
+-- wake fd or the next deadline, the way the host does. Nothing ticks: an idle
+-- program makes no turn.
+--
+-- A turn may happen inside a turn (a wait in the middle of a handler, see
+-- wait.lua), and everything here bears that: events, timers and entries are
+-- taken out before they are run. An entry is a table with a method run(); what
+-- it does is the affair of task.lua and wait.lua.
+--
+-- Only Ctrl-C comes out of a turn as an error; whoever pumps passes it on.
+
+local core = require "graphsocket.core"
+local heap = require "graphsocket.loop.timers"
+local holds = require "graphsocket.loop.holds"
+
+local huge = math.huge
+
+local pump = {
+  host = nil, -- the adapter, see plain.lua for its contract
+  source = nil, -- see loop.attach
+  task_count = 0, -- tasks that have not ended
+  -- Waiters that are neither tasks nor pumps themselves. Weak, since a
+  -- coroutine that its host forgets never says so.
+  parked = setmetatable({}, { __mode = "k" }),
+  running = false, -- run() is active
+  stopping = false, -- stop() was called in it
+  paused = false, -- stopped, and nothing was started since
+  idle = nil, -- the future on which run() waits, in a coroutine of the host
+  background = false, -- a coroutine of the host runs the pump
+  turning = false, -- a turn is under way
+  dispatching = nil, -- the coroutine that hands out events, or "main"
+}
+
+local timers = heap.new()
+local ready, ready_first, ready_last = {}, 1, 0
+local skewed = 0 -- seconds of virtual time
+local waiting_until -- deadline of the wait under way
+
+--- The running coroutine.
+---@return thread|nil nil in the main thread
+function pump.coroutine()
+  local co, is_main = coroutine.running()
+  if not is_main then
+    return co
+  end
+end
+
+-- Clocks ----------------------------------------------------------------------
+
+function pump.now()
+  return core.now() + skewed
+end
+
+function pump.time()
+  return core.time() + skewed
+end
+
+function pump.skew(seconds)
+  skewed = skewed + seconds
+  pump.changed()
+end
+
+-- The host --------------------------------------------------------------------
+
+local function load_host(name)
+  local ok, adapter = pcall(require, "graphsocket.loop." .. name)
+  if ok then
+    return adapter
+  end
+  local missing = tostring(adapter):match "module '([%w_.]+)' not found"
+  if missing and missing:sub(1, 11) ~= "graphsocket" then
+    return nil, ("graphsocket.loop '%s' needs the Lua module '%s': install it")
+      :format(name, missing)
+  end
+  return nil, tostring(adapter)
+end
+
+--- Makes the named adapter the host.
+---@param name string
+---@return table|nil adapter
+---@return string|nil message
+function pump.use(name)
+  local host, message = load_host(name)
+  if not host then
+    return nil, message
+  end
+  if pump.host and pump.source and pump.host.forget then
+    pump.host.forget(pump.source.fd())
+  end
+  pump.host = host
+  if host.attach then
+    host.attach(pump)
+  end
+  return host
+end
+
+--- The adapter in use: nginx inside nginx, else plain, unless one was chosen.
+---@return table
+function pump.pick()
+  if not pump.host then
+    local host, message = pump.use(rawget(_G, "ngx") and "nginx" or "plain")
+    if not host then
+      error(message, 0)
+    end
+  end
+  return pump.host
+end
+
+--- Starts the I/O thread if nothing is the source of events yet.
+---@return table|nil source
+---@return table|nil err
+function pump.need_source()
+  if not pump.source then
+    -- Not on top: the engine is built on the loop.
+    local ok, err = require("graphsocket.engine").start()
+    if not ok then
+      return nil, err
+    end
+  end
+  return pump.source
+end
+
+-- What there is to do ---------------------------------------------------------
+
+--- The pump has to look again: something is ready, due earlier, or over. In a
+--- turn it will anyway.
+function pump.changed()
+  local host = pump.host
+  if pump.turning or not host then
+    return
+  end
+  if host.changed then
+    host.changed()
+  elseif waiting_until and pump.source then
+    pump.source.wake()
+  end
+end
+
+--- Lets the next turn call entry:run().
+---@param entry table
+function pump.ready(entry)
+  ready_last = ready_last + 1
+  ready[ready_last] = entry
+  pump.changed()
+end
+
+--- Lets a turn call timer:fire() once the time is over.
+---@param seconds number
+---@param timer table
+---@return table timer
+function pump.add_timer(seconds, timer)
+  if seconds ~= huge then
+    local first = timers:push(pump.now() + seconds, timer)
+    if first and timer.deadline < (waiting_until or huge) then
+      pump.changed()
+    end
+  end
+  return timer
+end
+
+---@param timer table that may have fired
+function pump.cancel_timer(timer)
+  timers:cancel(timer)
+end
+
+--- Whether an event, a timer or a task can still come by itself.
+---@return boolean
+function pump.can_happen()
+  local source = pump.source
+  return ready_first <= ready_last or timers:next() ~= nil
+    or source ~= nil and (source.active == nil or source.active())
+end
+
+--- Whether somebody waits for something.
+---@return boolean
+function pump.is_alive()
+  return ready_first <= ready_last or pump.task_count > 0
+    or next(pump.parked) ~= nil or holds.any()
+end
+
+--- Whether run() may return. In a host with a loop of its own anything may
+--- wake a task; in a plain program only what can_happen() sees.
+---@return boolean
+function pump.is_finished()
+  return pump.stopping or not pump.is_alive()
+    or not (pump.host.has_loop or pump.can_happen())
+end
+
+--- Whether a pump in the background has a reason to go on.
+---@return boolean
+function pump.is_wanted()
+  if ready_first <= ready_last or pump.task_count > 0
+    or next(pump.parked) ~= nil then
+    return true
+  end
+  return (pump.running or pump.host.auto and not pump.paused) and holds.any()
+end
+
+--- Seconds until there is something to do without any event.
+---@return number|nil 0: now; nil: never
+function pump.timeout()
+  if ready_first <= ready_last then
+    return 0
+  end
+  local deadline = timers:next()
+  if deadline then
+    local left = deadline - pump.now()
+    return left > 0 and left or 0
+  end
+end
+
+-- Turns -----------------------------------------------------------------------
+
+local function dispatch()
+  if not pump.source then
+    return 0
+  end
+  pump.dispatching = pump.coroutine() or "main"
+  local count = pump.source.dispatch()
+  pump.dispatching = nil
+  return count
+end
+
+local function fire_timers()
+  local count, now = 0, pump.now()
+  local timer = timers:pop(now)
+  while timer do
+    count = count + 1
+    timer:fire()
+    timer = timers:pop(now)
+  end
+  return count
+end
+
+-- What becomes ready meanwhile waits for the next turn, so that tasks which
+-- wake each other do not keep the events waiting.
+local function run_ready()
+  local count, last = 0, ready_last
+  while ready_first <= last and ready_first <= ready_last do
+    local entry = ready[ready_first]
+    ready[ready_first] = nil
+    ready_first = ready_first + 1
+    count = count + 1
+    entry:run()
+  end
+  return count
+end
+
+local function turn_once()
+  return dispatch() + fire_timers() + run_ready()
+end
+
+--- One turn.
+---@return number count of events, timers and entries
+function pump.turn()
+  local outer, outer_dispatching = pump.turning, pump.dispatching
+  pump.turning = true
+  local ok, count = pcall(turn_once)
+  pump.turning, pump.dispatching = outer, outer_dispatching
+  if not ok then
+    error(count, 0)
+  end
+  if pump.idle and pump.is_finished() then
+    pump.idle:resolve()
+  end
+  return count
+end
+
+--- Waits as the host does until the source wakes us or something is due.
+---@param limit number|nil seconds at most
+---@return any word what the adapter said
+function pump.wait(limit)
+  local host, source = pump.host, pump.source
+  local timeout = pump.timeout()
+  if limit and limit < (timeout or huge) then
+    timeout = limit
+  end
+  if timeout == 0 and not host.park then
+    return
+  end
+  waiting_until = timeout and pump.now() + timeout or huge
+  local ok, word = pcall(host.wait, source and source.fd() or -1, timeout,
+    source)
+  waiting_until = nil
+  if not ok then
+    error(word, 0)
+  end
+  return word
+end
+
+--- Runs the pump here until done() says so.
+---@param done fun(): boolean
+---@return boolean ok false: it never will
+function pump.run_until(done)
+  while not done() do
+    pump.turn()
+    if done() then
+      break
+    end
+    if not pump.can_happen() then
+      return false
+    end
+    pump.wait()
+  end
+  return true
+end
+
+-- The pump in the background --------------------------------------------------
+
+-- Without a source, which was stopped then, nothing can wake us: what is ready
+-- still runs.
+local function wait_in_background()
+  if pump.source then
+    return pump.wait() ~= "leave"
+  end
+  return ready_first <= ready_last
+end
+
+local function loop_here()
+  repeat
+    pump.turn()
+  until not (pump.is_wanted() and wait_in_background())
+end
+
+--- Runs the pump as long as it is wanted: for host.start, which has a coroutine
+--- of the host call it. It starts anew by itself if the adapter's wait said
+--- "leave".
+function pump.run_background()
+  local ok, err = pcall(loop_here)
+  pump.background = false
+  if not ok then
+    error(err, 0)
+  end
+  if not pump.source then
+    if pump.idle then
+      pump.idle:resolve()
+    end
+  elseif pump.is_wanted() then
+    pump.start()
+  end
+end
+
+--- Has a coroutine of the host run the pump, if none does.
+function pump.start()
+  if pump.background then
+    return
+  end
+  local source, err = pump.need_source()
+  if not source then
+    error(err, 0)
+  end
+  pump.background = true
+  local ok, why = pcall(pump.host.start, pump)
+  if not ok then
+    pump.background = false
+    error(why, 0)
+  end
+end
+
+return pump

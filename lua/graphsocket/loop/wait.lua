@@ -1,0 +1,129 @@
+--- How a caller waits, which depends on who it is:
+--
+--   a task of ours, or under luv any coroutine: yields, the pump resumes it;
+--   a coroutine of cqueues, copas, nginx: parks the host's way, while another
+--     coroutine of the host runs the pump;
+--   anybody else (the main chunk; in a plain program also a coroutine that the
+--     program made itself, be it inside a handler): runs the pump, nested,
+--     until the wait is over. Handlers and tasks run meanwhile, so nested waits
+--     end in the opposite order of their beginning.
+
+local future = require "graphsocket.loop.future"
+local pump = require "graphsocket.loop.pump"
+local task = require "graphsocket.loop.task"
+
+local wait = {}
+
+--- Raises unless the argument is a number of seconds.
+---@param name string of the caller
+---@param seconds any
+---@param level number as of error()
+function wait.check_seconds(name, seconds, level)
+  if type(seconds) ~= "number" or seconds ~= seconds then
+    error(("bad argument to %s: a number of seconds is needed, not %s")
+      :format(name, seconds ~= seconds and "NaN" or type(seconds)), level + 1)
+  end
+end
+
+--- Raises if the host does not let anybody wait here.
+---@param what string the beginning of the message
+---@param level number as of error()
+function wait.check_place(what, level)
+  local host = pump.pick()
+  local why = host.cannot_wait and host.cannot_wait()
+  if why then
+    error(what .. ": " .. why, level + 1)
+  end
+end
+
+-- Returns false if the waiter would never be opened.
+local function block(waiter)
+  local host, co = pump.host, pump.coroutine()
+  if pump.dispatching == (co or "main") then
+    error("a sink must not wait: spawn a task that does", 0)
+  end
+  local current = task.of(co)
+  pump.paused = false
+  if host.park then
+    pump.parked[waiter] = not current or nil
+    pump.start()
+    host.park(waiter)
+  elseif current then
+    task.yield_until_open(waiter, current)
+  elseif co and host.has_loop then
+    pump.parked[waiter] = true
+    pump.changed()
+    task.yield_until_open(waiter)
+  else
+    pump.parked[waiter] = host.has_loop
+    return (host.run_until or pump.run_until)(function()
+      return waiter.open
+    end)
+  end
+end
+
+-- What Future:await does until the future is resolved.
+local function await(awaited, timeout)
+  if timeout ~= nil then
+    wait.check_seconds("await", timeout, 3)
+  end
+  wait.check_place("cannot wait here", 3)
+  local waiter = { open = false, on_open = nil, fire = future.open }
+  awaited:_add(waiter)
+  if timeout then
+    pump.add_timer(timeout, waiter)
+  end
+  local possible = block(waiter)
+  pump.parked[waiter] = nil
+  pump.cancel_timer(waiter)
+  awaited:_remove(waiter)
+  if possible == false and not awaited:done() then
+    error("this wait cannot end: no timer, request or open connection is left",
+      3)
+  end
+end
+
+--- Makes a future.
+---@return table future see future.lua
+function wait.future()
+  return future.new(await)
+end
+
+--- Runs fn(...) in a task.
+---@return table task see task.lua
+function wait.spawn(fn, ...)
+  return task.spawn(await, fn, ...)
+end
+
+--- Waits for some time.
+---@param seconds number
+function wait.sleep(seconds)
+  future.new(await):await(seconds > 0 and seconds or 0)
+end
+
+--- Waits until the pump finds that run() may return.
+function wait.until_idle()
+  pump.idle = future.new(function(idle)
+    local waiter = { open = false, on_open = nil }
+    idle:_add(waiter)
+    if pump.host.park then
+      pump.host.park(waiter)
+    else
+      task.yield_until_open(waiter)
+    end
+  end)
+  if pump.host.park then
+    pump.start()
+  end
+  wait.nudge()
+  pump.idle:await()
+end
+
+local NOTHING = { run = function() end }
+
+--- Makes the pump turn once, wherever it waits.
+function wait.nudge()
+  pump.ready(NOTHING)
+end
+
+return wait
