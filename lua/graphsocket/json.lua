@@ -1,0 +1,222 @@
+--- JSON as the project needs it, by lua-cjson.
+--
+-- The codec is an instance of our own (cjson.new), so the script's settings of
+-- its cjson change nothing here, nor ours there. What lua-cjson would write
+-- silently wrong (a number cut to 14 digits, bytes that are no UTF-8, a list
+-- with string keys) raises instead and names the place in the value. The walk
+-- that finds it costs about as much as the encoding of a small table; the
+-- faulty case alone pays for the path.
+--
+-- Debian's lua-cjson 2.1.0 writes an empty table always as an object: a value
+-- that contains an empty json.array is therefore put together here, with
+-- lua-cjson writing all that is in it. Lists that were decoded and are empty
+-- are not told from empty objects.
+--
+-- On Lua 5.3 and 5.4 lua-cjson 2.1.0 decodes every number as a float: an
+-- integer beyond 2^53 loses its last digits, as it does in JavaScript.
+
+local cjson = require "cjson"
+local core = require "graphsocket.core"
+
+local json = {}
+
+--- Nesting taken in either direction.
+local MAX_DEPTH = 1000
+
+local codec = cjson.new()
+codec.encode_max_depth(MAX_DEPTH)
+codec.decode_max_depth(MAX_DEPTH)
+codec.encode_invalid_numbers(false)
+codec.decode_invalid_numbers(false)
+-- Newer releases take 16 digits or more; 2.1.0 takes 14.
+if not pcall(codec.encode_number_precision, 17) then
+  if not pcall(codec.encode_number_precision, 16) then
+    codec.encode_number_precision(14)
+  end
+end
+
+local encode = codec.encode
+local decode = codec.decode
+local utf8_valid = core.utf8_valid
+local huge = math.huge
+local getmetatable, next, type = getmetatable, next, type
+
+--- JSON's null. It is lua-cjson's, and so also OpenResty's ngx.null.
+json.null = cjson.null
+local null = json.null
+
+local array_mt = { __name = "graphsocket.array" }
+
+--- Marks a table as a JSON array, so that it is written as [] when it is empty.
+---@param list table|nil a list; a new one if absent
+---@return table list the same table
+function json.array(list)
+  if list == nil then list = {} end
+  if type(list) ~= "table" then
+    error("bad argument #1 to 'array': give a list, got " .. type(list), 2)
+  end
+  local mt = getmetatable(list)
+  if mt ~= nil and mt ~= array_mt then
+    error("bad argument #1 to 'array': the table has a metatable already", 2)
+  end
+  return setmetatable(list, array_mt)
+end
+
+--- True for a table that json.array marked.
+---@param value any
+---@return boolean
+function json.is_array(value)
+  return type(value) == "table" and getmetatable(value) == array_mt
+end
+
+-- Newer releases of lua-cjson have marks of their own; scripts for OpenResty
+-- use them, and they mean the same.
+local function is_marked(t)
+  local mt = getmetatable(t)
+  return mt ~= nil
+    and (mt == array_mt or mt == cjson.array_mt or mt == cjson.empty_array_mt)
+end
+
+-- Returns what is wrong with a number that is not small and whole, or nil.
+local function number_fault(number)
+  if number ~= number then return "NaN" end
+  if number == huge or number == -huge then return "an infinite number" end
+  if tonumber(encode(number)) ~= number then
+    return ("the number %.17g, which JSON text would not keep exactly: "
+      .. "round it, or send it as a string"):format(number)
+  end
+end
+
+local function path_step(key)
+  if type(key) == "number" then return ("[%d]"):format(key) end
+  if key:find("^[%a_][%w_]*$") then return "." .. key end
+  return ('["%s"]'):format((key:gsub("%c", "?")))
+end
+
+local walk_table
+
+-- The walk functions return nil if the value can be written, else what is
+-- wrong and the path to it from here. |state.empty| is set when an empty array
+-- was met.
+
+local function walk(value, depth, state)
+  local kind = type(value)
+  if kind == "string" then
+    if utf8_valid(value) then return end
+    return "a string that is not UTF-8: send it as a binary value", ""
+  elseif kind == "number" then
+    -- 14 digits are exact everywhere, and this is what nearly all numbers are.
+    if value % 1 == 0 and value > -1e14 and value < 1e14 then return end
+    local reason = number_fault(value)
+    if reason then return reason, "" end
+  elseif kind == "table" then
+    return walk_table(value, depth + 1, state)
+  elseif kind ~= "boolean" and value ~= null then
+    if value ~= cjson.empty_array then return "a " .. kind, "" end
+    state.empty = true
+  end
+end
+
+local function walk_list(list, depth, state)
+  local count, last = 0, 0
+  for key, value in next, list do
+    if type(key) ~= "number" or key % 1 ~= 0 or key < 1 then
+      return "a table that is neither a list nor an object (its keys are of "
+        .. "both kinds)", ""
+    end
+    local reason, path = walk(value, depth, state)
+    if reason then return reason, path_step(key) .. path end
+    count = count + 1
+    if key > last then last = key end
+  end
+  if count < last then
+    local hole = 1
+    while list[hole] ~= nil do hole = hole + 1 end
+    return ("a hole at index %d: put json.null there"):format(hole), ""
+  end
+end
+
+local function walk_object(object, depth, state)
+  for key, value in next, object do
+    if type(key) ~= "string" then
+      return ("a table with a %s as a key (use strings, or 1, 2, 3 …)")
+        :format(type(key)), ""
+    end
+    if not utf8_valid(key) then return "a key that is not UTF-8", "" end
+    local reason, path = walk(value, depth, state)
+    if reason then return reason, path_step(key) .. path end
+  end
+end
+
+walk_table = function(t, depth, state)
+  if depth > MAX_DEPTH then
+    return "a table that nests deeper than 1000 or contains itself", ""
+  end
+  local key = next(t)
+  if key == nil then
+    if is_marked(t) then state.empty = true end
+  elseif type(key) == "number" or is_marked(t) then
+    return walk_list(t, depth, state)
+  else
+    return walk_object(t, depth, state)
+  end
+end
+
+-- Writes a value that contains empty arrays. It was walked before.
+local function compose(value)
+  if type(value) ~= "table" then
+    return value == cjson.empty_array and "[]" or encode(value)
+  end
+  local key = next(value)
+  if key == nil then return is_marked(value) and "[]" or "{}" end
+  local parts = {}
+  if type(key) == "number" then
+    for i = 1, #value do parts[i] = compose(value[i]) end
+    return "[" .. table.concat(parts, ",") .. "]"
+  end
+  for k, v in next, value do
+    parts[#parts + 1] = encode(k) .. ":" .. compose(v)
+  end
+  return "{" .. table.concat(parts, ",") .. "}"
+end
+
+--- Writes a value as JSON. Raises, naming the place, if it cannot be written:
+--- a function, a table that contains itself, a table with keys of both kinds,
+--- NaN, a string that is not UTF-8, a number that would not be exact.
+---@param value any
+---@param what string|nil what the value is, for the message; "value"
+---@param level integer|nil as of error(); 2, the caller of encode
+---@return string
+function json.encode(value, what, level)
+  local state = {}
+  local reason, path = walk(value, 0, state)
+  if reason then
+    if #path > 100 then path = path:sub(1, 100) .. "…" end
+    error(("cannot write %s%s as JSON: it is %s"):format(
+      what or "value", path, reason), (level or 2))
+  end
+  if state.empty then return compose(value) end
+  return encode(value)
+end
+
+--- Reads JSON text.
+---@param text string
+---@return any value, or nil and a message that repeats nothing of the text
+---@return string|nil message
+function json.decode(text)
+  if type(text) ~= "string" then
+    error("bad argument #1 to 'decode': give a string, got " .. type(text), 2)
+  end
+  local ok, value = pcall(decode, text)
+  if not ok then
+    -- lua-cjson's message gives the kind of token and the position only.
+    return nil, (tostring(value):gsub("^[^:]*:%d+: ", ""))
+  end
+  -- lua-cjson stops at a NUL behind the value.
+  if text:find("\0", 1, true) then
+    return nil, "Expected the end but found a NUL character"
+  end
+  return value
+end
+
+return json

@@ -1,0 +1,124 @@
+local cjson = require "cjson"
+local json = require "graphsocket.json"
+
+local function refused(value)
+  local ok, message = pcall(json.encode, value, "argument 1")
+  assert.is_false(ok, "the value was taken")
+  return message
+end
+
+local function nested(depth)
+  local value = {}
+  for _ = 2, depth do value = { value } end
+  return value
+end
+
+describe("graphsocket.json", function()
+  it("writes what it read", function()
+    for _, text in ipairs {
+      '{"a":[1,2,{"b":null}]}', "[true,false]", '"x\\u0001y"', "12", "null",
+      "[[[]]]", "-1.5", "99999999999999",
+    } do
+      local value = json.decode(text)
+      if text == "[[[]]]" then
+        -- Empty lists and objects are the same to lua-cjson.
+        assert.equal("[[{}]]", json.encode(value))
+      else
+        assert.equal(text, json.encode(value))
+      end
+    end
+  end)
+
+  it("writes an empty list where it is marked, at any depth", function()
+    assert.equal("[]", json.encode(json.array()))
+    assert.equal("{}", json.encode({}))
+    assert.equal('{"a":[[],{},1]}',
+      json.encode { a = { json.array {}, {}, 1 } })
+    assert.equal('["x",{"k":[]}]', json.encode { "x", { k = json.array() } })
+    assert.equal('[null,[],0.5]',
+      json.encode { json.null, json.array(), 0.5 })
+  end)
+
+  it("marks a list once and refuses to change another metatable", function()
+    local list = json.array { 1 }
+    assert.equal(list, json.array(list))
+    assert.is_true(json.is_array(list))
+    assert.is_false(json.is_array {})
+    assert.has_error(function() json.array(setmetatable({}, {})) end)
+    assert.has_error(function() json.array("x") end)
+    assert.equal("[1]", json.encode(list))
+  end)
+
+  it("has lua-cjson's null", function()
+    assert.equal(cjson.null, json.null)
+    assert.equal('[1,null]', json.encode { 1, json.null })
+    assert.equal(json.null, json.decode("null"))
+  end)
+
+  it("names the place of what cannot be written", function()
+    local cycle = { a = {} }
+    cycle.a.b = cycle
+    local cases = {
+      { { a = { 1, print } }, "argument 1.a[2]", "a function" },
+      { { ["x y"] = { coroutine.create(print) } }, '["x y"][1]', "a thread" },
+      { { a = 0 / 0 }, ".a", "NaN" },
+      { { 1 / 0 }, "[1]", "infinite" },
+      { { a = { b = "\255" } }, ".a.b", "not UTF-8" },
+      { { "\237\160\128" }, "[1]", "not UTF-8" },
+      { { a = { ["\255"] = 1 } }, ".a", "a key that is not UTF-8" },
+      { { a = { 1, x = 2 } }, ".a", "neither a list nor an object" },
+      { { a = { x = 2, [true] = 2 } }, ".a", "as a key" },
+      { { [1.5] = 1 }, "", "neither a list" },
+      { { [0] = 1 }, "", "neither a list" },
+      { { 1, 2, [4] = 4 }, "", "a hole at index 3" },
+      { cycle, "", "contains itself" },
+      { nested(1001), "", "deeper than 1000" },
+      { { n = 1 / 3 }, ".n", "not keep exactly" },
+      { { n = 9007199254740991 }, ".n", "not keep exactly" },
+      { json.array { a = 1 }, "", "neither a list" },
+    }
+    for _, case in ipairs(cases) do
+      local message = refused(case[1])
+      assert.matches("cannot write argument 1", message, 1, true)
+      assert.matches(case[2], message, 1, true)
+      assert.matches(case[3], message, 1, true)
+      assert.is_true(#message < 400)
+    end
+  end)
+
+  it("writes numbers that 14 digits hold", function()
+    assert.equal("[0,-1,1700000000,0.1,1e+15]",
+      json.encode { 0, -1, 1700000000, 0.1, 1e15 })
+  end)
+
+  it("takes 1000 levels in both directions and no more", function()
+    local text = ("["):rep(1000) .. "1" .. ("]"):rep(1000)
+    local value = assert(json.decode(text))
+    assert.equal(text, json.encode(value))
+    local result, message = json.decode("[" .. text .. "]")
+    assert.is_nil(result)
+    assert.matches("nested", message)
+  end)
+
+  it("gives nil and a message that repeats nothing of bad text", function()
+    for _, text in ipairs {
+      "", "s3cret", '{"a":s3cret}', "[1,2", '{"s3cret"', "[NaN]", "[0x10]",
+      '{"s3cret":1}}', '"s3cret', '["\\ud800"]', '{"s3cret":1}\0', "\239\187\191[]",
+    } do
+      local value, message = json.decode(text)
+      assert.is_nil(value)
+      assert.equal("string", type(message))
+      assert.is_nil(message:find("s3cret", 1, true), message)
+      assert.is_nil(message:find("\n", 1, true))
+    end
+  end)
+
+  it("keeps clear of the script's own lua-cjson settings", function()
+    cjson.decode_max_depth(2)
+    local ok, err = pcall(function()
+      assert.same({ { { 1 } } }, json.decode("[[[1]]]"))
+    end)
+    cjson.decode_max_depth(1000)
+    assert(ok, err)
+  end)
+end)
