@@ -1,0 +1,140 @@
+--- One Engine.IO connection of a manager: messages of the core become packets,
+--- and packets messages. It lives from one opening to one end; a manager that
+--- reconnects makes another.
+--
+-- It decides nothing. It tells its manager, and only while it is that manager's
+-- current one: what comes late, from a connection that was given up, is dropped
+-- here. Told by the pump, so nothing here, and nothing that it calls, may wait.
+--
+-- Every message must be released when its handler is called: the core counts
+-- what was not, and stops reading at `max_queue` bytes.
+
+local engine = require "graphsocket.engine"
+local errors = require "graphsocket.errors"
+local packet = require "graphsocket.socketio.packet"
+
+local connection = {}
+
+local Connection = {}
+local metatable = { __name = "graphsocket.connection", __index = Connection }
+
+--- Begins to connect. The manager is told by _on_opened(), _on_packet(p),
+--- _on_ping(), _on_bad_packet(connection, message) and _on_ended(fields).
+---@param manager table
+---@param options table flat options of the core, by handshake.lua
+---@param query string|nil the query of the URL and the options
+---@return table|nil connection
+---@return table|nil err
+function connection.open(manager, options, query)
+  local self = setmetatable({
+    id = nil;         -- of the Engine.IO session, once open
+    query = query;
+    root = "asked";   -- of the default namespace in Socket.IO 2: "asked"
+                      -- "joined" "left"
+    version = nil;    -- revision of Engine.IO, 3 or 4, once open
+    _core = nil;      -- the core's connection
+    _decoder = packet.decoder(options.max_payload);
+    _manager = manager;
+  }, metatable)
+  local core, err = engine.open(options, self)
+  if not core then return nil, err end
+  self._core = core
+  return self
+end
+
+local function is_current(self)
+  return self._manager.engine == self
+end
+
+--- For the core.
+function Connection:on_open(fields)
+  self.id, self.version = fields.sid, fields.version
+  if is_current(self) then self._manager:_on_opened() end
+end
+
+--- For the core.
+function Connection:on_message(data, is_binary)
+  if not is_current(self) then return end
+  local p, message = self._decoder:add(data, is_binary)
+  if p then
+    p.connection = self
+    self._manager:_on_packet(p)
+  elseif message then
+    self._manager:_on_bad_packet(self, message)
+  end
+end
+
+--- For the core.
+function Connection:on_ping()
+  if is_current(self) then self._manager:_on_ping() end
+end
+
+--- For the core.
+function Connection:on_close(fields)
+  if is_current(self) then self._manager:_on_ended(fields) end
+end
+
+local REFUSED = {
+  FULL = "too much waits to be sent already: the server reads too slowly",
+  FORKED = "the process was forked: the child must make its own sockets",
+}
+
+local function refused(code)
+  return errors.new {
+    kind = "state", code = code, retryable = code == "FULL",
+    message = REFUSED[code] or "the packet could not be sent",
+  }
+end
+
+--- Sends a packet.
+---@param text string
+---@param attachments string[]|nil
+---@param compress boolean|nil false: not compressed
+---@return boolean|nil sent false if the connection has ended; nil if it takes no more
+---@return table|nil err
+function Connection:send(text, attachments, compress)
+  compress = compress ~= false
+  local ok, code = self._core:send(text, false, compress)
+  for i = 1, ok and attachments and #attachments or 0 do
+    ok, code = self._core:send(attachments[i], true, compress)
+    -- The server awaits the rest; anything else would be taken for it.
+    if not ok then
+      self:close()
+      break
+    end
+  end
+  if ok then return true end
+  if code == "CLOSED" then return false end
+  return nil, refused(code)
+end
+
+--- Whether nothing waits to be sent.
+---@return boolean
+function Connection:writable()
+  return self._core:writable()
+end
+
+--- Says that a packet does not wait for its handler any more.
+---@param p table
+function Connection:release(p)
+  self._core:release(#p.text)
+  for i = 1, p.buffers and #p.buffers or 0 do
+    self._core:release(#p.buffers[i])
+  end
+end
+
+--- Ends the connection. If it is the manager's current one, that is an end like
+--- any other (reason "forced close"): the manager reconnects.
+function Connection:close()
+  self._core:close()
+end
+
+--- The counters of the core, and the revision of Engine.IO as `version`.
+---@return table
+function Connection:stats()
+  local stats = self._core:stats()
+  stats.version = self.version
+  return stats
+end
+
+return connection
