@@ -1,0 +1,133 @@
+--- Sign-in on another device (RFC 8628).
+--
+-- Theory of operation. fetch tries, in this order: the access token of the
+-- cache, its refresh token, and a person. The person's part:
+--
+--   ask for a code; show it; then every `interval` seconds ask for the token:
+--     authorization_pending        go on
+--     slow_down                    interval + 5 s, for good (3.5)
+--     no answer                    interval doubled (3.5)
+--     a token                      done
+--     declined, expired, others    failed
+
+local cache = require "graphsocket.auth.cache"
+local errors = require "graphsocket.errors"
+local guard = require "graphsocket.loop.guard"
+local login = require "graphsocket.auth.login"
+local loop = require "graphsocket.loop"
+local source = require "graphsocket.auth.source"
+
+local device_code = {}
+
+local WHAT = "device login"
+
+-- What a person can do about the codes that end the login; Microsoft's spelling
+-- beside the RFC's.
+local ENDINGS = {
+  access_denied = "the sign-in was declined",
+  authorization_declined = "the sign-in was declined",
+  expired_token = "the code expired before anybody signed in: start again",
+  code_expired = "the code expired before anybody signed in: start again",
+}
+
+local function failure(message, code, is_retryable)
+  return errors.new {
+    kind = "auth", phase = "token", code = code,
+    message = WHAT .. ": " .. message, retryable = is_retryable or false,
+  }
+end
+
+local function default_prompt(info)
+  io.stderr:write(info.message, "\n")
+end
+
+-- Shows the code. Returns true, or nil and an error.
+local function show(values, body)
+  local info = {
+    user_code = body.user_code,
+    verification_uri = body.verification_uri or body.verification_url,
+    message = body.message,
+    expires_in = tonumber(body.expires_in),
+  }
+  if type(body.device_code) ~= "string" or type(info.user_code) ~= "string"
+    or type(info.verification_uri) ~= "string" then
+    return nil, failure("the login service gave no code", nil, true)
+  end
+  if type(info.message) ~= "string" then
+    info.message = ("To sign in, open %s and enter the code %s")
+      :format(info.verification_uri, info.user_code)
+  end
+  local ok, failed = guard.try(values.prompt or default_prompt, info)
+  if ok then return true end
+  if guard.is_interrupt(failed.err) then error(failed.err, 0) end
+  return nil, failure("the prompt function raised an error: "
+    .. tostring(failed.err))
+end
+
+-- Asks for the token until there is one. Returns tokens, or nil and an error.
+local function poll(values, ask, body)
+  local interval = tonumber(body.interval) or 5
+  local ends_at = loop.now() + (tonumber(body.expires_in) or 900)
+  while true do
+    if not ask.scope:sleep(interval) then
+      return nil, errors.new {
+        kind = "closed", message = "cancelled", code = "CANCELLED",
+        retryable = false,
+      }
+    end
+    if loop.now() >= ends_at then
+      return nil, failure(ENDINGS.expired_token, "expired_token")
+    end
+    local answer, err = login.post(values, ask, "oauth2/v2.0/token", {
+      grant_type = "urn:ietf:params:oauth:grant-type:device_code",
+      client_id = values.client_id,
+      device_code = body.device_code,
+    }, WHAT)
+    if answer then return login.tokens(answer, WHAT) end
+    if err.code == "slow_down" then
+      interval = interval + 5
+    elseif err.code ~= "authorization_pending" then
+      if not err.retryable then
+        local ending = ENDINGS[err.code]
+        return nil, ending and failure(ending, err.code) or err
+      end
+      interval = math.min(60, interval * 2)
+    end
+  end
+end
+
+local function sign_in(values, ask)
+  local body, err = login.post(values, ask, "oauth2/v2.0/devicecode", {
+    client_id = values.client_id,
+    scope = login.scopes(values.scopes),
+  }, WHAT)
+  if not body then return nil, err end
+  local shown, problem = show(values, body)
+  if not shown then return nil, problem end
+  return poll(values, ask, body)
+end
+
+-- Refusals of a refresh token that only a person can mend.
+local NEEDS_PERSON = {
+  invalid_grant = true, interaction_required = true, consent_required = true,
+  login_required = true,
+}
+
+--- Makes a source; see auth.device_code.
+---@param values table
+---@return table
+function device_code.new(values)
+  local fetch = cache.through(values, function(ask, spare)
+    local tokens, err
+    if spare then
+      tokens, err = login.refresh(values, ask, spare)
+      if tokens or not NEEDS_PERSON[err.code] then return tokens, err end
+    end
+    return sign_in(values, ask)
+  end)
+  -- No time-out of the whole: a person takes minutes, and the code's own
+  -- expiry ends the wait.
+  return source.new { name = WHAT, fetch = fetch }
+end
+
+return device_code
