@@ -240,13 +240,23 @@ end
 ---@param headers table
 ---@return string|nil message
 function options.check_headers(headers)
+  if type(headers) ~= "table" then return nil end
   for name, value in pairs(headers) do
     local message = header_fault(name, value)
     if message then return message end
   end
 end
 
-local function check_query(query)
+--- Whether something can be a query: a table, or text as it is in a URL.
+---@param query table|string|any
+---@return string|nil message what is wrong
+function options.check_query(query)
+  if type(query) == "string" then
+    return query:find("[%s%c#]")
+      and "must contain no spaces, control characters or #" or nil
+  elseif type(query) ~= "table" then
+    return nil
+  end
   for name, value in pairs(query) do
     local kind = type(value)
     if type(name) ~= "string"
@@ -304,8 +314,12 @@ options.transport = {
 --- Options of socketio.connect, socketio.manager and endpoint:open.
 options.socket = options.merge(options.transport, {
   path = { type = "string", default = "/socket.io/", check = check_path },
-  query = { type = "table", check = check_query },
-  extra_headers = { type = "table", check = options.check_headers },
+  query = {
+    type = { "table", "string", "function" }, check = options.check_query,
+  },
+  extra_headers = {
+    type = { "table", "function" }, check = options.check_headers,
+  },
   auth = { type = { "table", "function" } },
   auto_connect = { type = "boolean", default = true },
   force_new = { type = "boolean", default = false },
