@@ -12,7 +12,12 @@
  */
 import { execFile } from "node:child_process";
 import {
-  copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -43,7 +48,12 @@ const LEAVES = {
 
 /** What a server may be told to show: its names here. */
 export const SERVER_CERTIFICATES = [
-  "server", "expired", "future", "wrong-host", "revoked", "other-ca-server",
+  "server",
+  "expired",
+  "future",
+  "wrong-host",
+  "revoked",
+  "other-ca-server",
   "self-signed",
 ];
 
@@ -85,19 +95,43 @@ async function make(folder, name, leaf) {
   writeFileSync(join(work, "index"), "");
   writeFileSync(join(work, "config"), config(work, hosts, usage));
   await run("openssl", [
-    "req", "-new", "-nodes", "-newkey", "ec", "-pkeyopt",
-    "ec_paramgen_curve:prime256v1", "-config", join(work, "config"),
-    "-subj", `/CN=graphsocket spec ${name}`,
-    "-keyout", file(".key"), "-out", join(work, "request"),
+    "req",
+    "-new",
+    "-nodes",
+    "-newkey",
+    "ec",
+    "-pkeyopt",
+    "ec_paramgen_curve:prime256v1",
+    "-config",
+    join(work, "config"),
+    "-subj",
+    `/CN=graphsocket spec ${name}`,
+    "-keyout",
+    file(".key"),
+    "-out",
+    join(work, "request"),
   ]);
   const self = by === "self";
   await run("openssl", [
-    "ca", "-batch", "-notext", "-config", join(work, "config"), "-outdir", work,
-    "-in", join(work, "request"), "-out", file(".pem"),
-    "-startdate", leaf.from ?? "20200101000000Z",
-    "-enddate", leaf.until ?? "20491231000000Z",
-    "-extensions", leaf.authority ? "authority" : "leaf",
-    "-keyfile", self ? file(".key") : join(folder, `${by}.key`),
+    "ca",
+    "-batch",
+    "-notext",
+    "-config",
+    join(work, "config"),
+    "-outdir",
+    work,
+    "-in",
+    join(work, "request"),
+    "-out",
+    file(".pem"),
+    "-startdate",
+    leaf.from ?? "20200101000000Z",
+    "-enddate",
+    leaf.until ?? "20491231000000Z",
+    "-extensions",
+    leaf.authority ? "authority" : "leaf",
+    "-keyfile",
+    self ? file(".key") : join(folder, `${by}.key`),
     ...(self ? ["-selfsign"] : ["-cert", join(folder, `${by}.pem`)]),
   ]);
 }
@@ -105,17 +139,38 @@ async function make(folder, name, leaf) {
 /** ca.crl: the list of the CA that names revoked.pem. */
 async function revoke(folder) {
   const issuer = [
-    "-config", join(folder, ".revoked", "config"),
-    "-keyfile", join(folder, "ca.key"), "-cert", join(folder, "ca.pem"),
+    "-config",
+    join(folder, ".revoked", "config"),
+    "-keyfile",
+    join(folder, "ca.key"),
+    "-cert",
+    join(folder, "ca.pem"),
   ];
-  await run("openssl", ["ca", "-revoke", join(folder, "revoked.pem"), ...issuer]);
-  await run("openssl", ["ca", "-gencrl", "-out", join(folder, "ca.crl"), ...issuer]);
+  await run("openssl", [
+    "ca",
+    "-revoke",
+    join(folder, "revoked.pem"),
+    ...issuer,
+  ]);
+  await run("openssl", [
+    "ca",
+    "-gencrl",
+    "-out",
+    join(folder, "ca.crl"),
+    ...issuer,
+  ]);
 }
 
 /** ca-path/: ca.pem under its hash, as OpenSSL's CApath wants it. */
 async function hash(folder) {
   const ca = join(folder, "ca.pem");
-  const { stdout } = await run("openssl", ["x509", "-hash", "-noout", "-in", ca]);
+  const { stdout } = await run("openssl", [
+    "x509",
+    "-hash",
+    "-noout",
+    "-in",
+    ca,
+  ]);
   mkdirSync(join(folder, "ca-path"));
   copyFileSync(ca, join(folder, "ca-path", `${stdout.trim()}.0`));
 }
@@ -131,17 +186,24 @@ const complete = (folder) => {
  * @returns {Promise<string>} its absolute path
  */
 export async function certificates(folder) {
-  const wanted = resolve(folder ?? process.env.GRAPHSOCKET_CERTIFICATES ??
-    join(HERE, "../../build/certificates"));
+  const wanted = resolve(
+    folder ??
+      process.env.GRAPHSOCKET_CERTIFICATES ??
+      join(HERE, "../../build/certificates"),
+  );
   if (complete(wanted)) return wanted;
   const draft = `${wanted}.${process.pid}`;
   rmSync(draft, { recursive: true, force: true });
   mkdirSync(draft, { recursive: true });
   try {
-    await Promise.all(["ca", "other-ca"].map((name) =>
-      make(draft, name, { by: "self", authority: true })));
-    await Promise.all(Object.entries(LEAVES).map(([name, leaf]) =>
-      make(draft, name, leaf)));
+    await Promise.all(
+      ["ca", "other-ca"].map((name) =>
+        make(draft, name, { by: "self", authority: true }),
+      ),
+    );
+    await Promise.all(
+      Object.entries(LEAVES).map(([name, leaf]) => make(draft, name, leaf)),
+    );
     await Promise.all([revoke(draft), hash(draft)]);
     for (const name of ["ca", "other-ca", ...Object.keys(LEAVES)])
       rmSync(join(draft, `.${name}`), { recursive: true });
@@ -171,7 +233,9 @@ function place(draft, wanted) {
  */
 export function identity(folder, name = "server") {
   if (!existsSync(join(folder, `${name}.pem`)))
-    throw new Error(`no certificate "${name}": ${SERVER_CERTIFICATES.join(", ")}`);
+    throw new Error(
+      `no certificate "${name}": ${SERVER_CERTIFICATES.join(", ")}`,
+    );
   return {
     key: readFileSync(join(folder, `${name}.key`)),
     cert: readFileSync(join(folder, `${name}.pem`)),

@@ -43,8 +43,13 @@ async function fieldsOf(request, takes) {
   return fields;
 }
 
-const listing = (routes) => Object.fromEntries(Object.entries(routes)
-  .map(([line, { does, takes = {} }]) => [line, { does, takes }]));
+const listing = (routes) =>
+  Object.fromEntries(
+    Object.entries(routes).map(([line, { does, takes = {} }]) => [
+      line,
+      { does, takes },
+    ]),
+  );
 
 async function answer(routes, request, gone) {
   const path = request.url.split("?")[0].replace(/(.)\/$/, "$1");
@@ -79,7 +84,8 @@ async function serve(routes, request, response) {
  */
 export async function control(routes, port = 0) {
   const server = http.createServer((request, response) =>
-    serve(routes, request, response));
+    serve(routes, request, response),
+  );
   server.listen({ port, host: "127.0.0.1" });
   await once(server, "listening");
   return `http://127.0.0.1:${server.address().port}`;

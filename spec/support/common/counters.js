@@ -20,7 +20,9 @@ export class Counters extends EventEmitter {
   #fits(name, bounds) {
     const value = this.counters[name] ?? 0;
     if (typeof bounds === "number") return value === bounds;
-    return value >= (bounds.min ?? -Infinity) && value <= (bounds.max ?? Infinity);
+    return (
+      value >= (bounds.min ?? -Infinity) && value <= (bounds.max ?? Infinity)
+    );
   }
 
   /**
@@ -30,8 +32,10 @@ export class Counters extends EventEmitter {
    * @param {AbortSignal} gone ends the waiting
    */
   async until(wanted, timeout, gone) {
-    const fits = () => Object.entries(wanted)
-      .every(([name, bounds]) => this.#fits(name, bounds));
+    const fits = () =>
+      Object.entries(wanted).every(([name, bounds]) =>
+        this.#fits(name, bounds),
+      );
     await new Promise((done, failed) => {
       const end = (settle, value) => {
         this.off("change", look);
@@ -39,9 +43,18 @@ export class Counters extends EventEmitter {
         settle(value);
       };
       const look = () => fits() && end(done);
-      const timer = setTimeout(() => end(failed, new Refusal(
-        `not seen within ${timeout} ms: ${JSON.stringify(wanted)}`, 408,
-        { counters: this.counters })), timeout);
+      const timer = setTimeout(
+        () =>
+          end(
+            failed,
+            new Refusal(
+              `not seen within ${timeout} ms: ${JSON.stringify(wanted)}`,
+              408,
+              { counters: this.counters },
+            ),
+          ),
+        timeout,
+      );
       this.on("change", look);
       gone.addEventListener("abort", () => end(done));
       look();

@@ -23,11 +23,14 @@ export const network = (path, field, find) => {
     [`POST ${path}/fault`]: {
       does: "spoils the network, for open and new connections",
       takes: {
-        ...which, connections: "only these, by their numbers in the report",
-        delay: "ms for each chunk", drip: "{ bytes, every }: in pieces",
+        ...which,
+        connections: "only these, by their numbers in the report",
+        delay: "ms for each chunk",
+        drip: "{ bytes, every }: in pieces",
         hole: "up, down, both: nothing passes; false: what waited passes",
         cut: "{ after, lane, rst }: ends after so many bytes",
-        half_close: "up or down: this lane ends", twice: "{ after, lane }",
+        half_close: "up or down: this lane ends",
+        twice: "{ after, lane }",
         connect: "ms before a connection reaches the server, or a list of them",
       },
       run: ({ [field]: name, connections, ...faults }) =>
@@ -41,10 +44,13 @@ export const network = (path, field, find) => {
     [`POST ${path}/certificate`]: {
       does: "shows another certificate to new connections",
       takes: {
-        ...which, name: "server, expired, future, wrong-host, revoked, " +
+        ...which,
+        name:
+          "server, expired, future, wrong-host, revoked, " +
           "other-ca-server, self-signed",
       },
-      run: ({ [field]: name, name: certificate }) => find(name).show(certificate),
+      run: ({ [field]: name, name: certificate }) =>
+        find(name).show(certificate),
     },
   };
 };

@@ -14,10 +14,13 @@ function makeServer({ tls, h2, folder, certificate, client_ca }) {
   const options = {
     ...identity(folder, certificate),
     ...(client_ca && {
-      requestCert: true, rejectUnauthorized: true, ca: client_ca,
+      requestCert: true,
+      rejectUnauthorized: true,
+      ca: client_ca,
     }),
   };
-  return h2 ? http2.createSecureServer({ ...options, allowHTTP1: true })
+  return h2
+    ? http2.createSecureServer({ ...options, allowHTTP1: true })
     : https.createServer(options);
 }
 
@@ -45,8 +48,11 @@ export class Web {
 
   async start() {
     const target = { port: await listenInside(this.server) };
-    this.wire = await new Wire(target, this.options.port,
-      this.options.family).start();
+    this.wire = await new Wire(
+      target,
+      this.options.port,
+      this.options.family,
+    ).start();
     return this;
   }
 

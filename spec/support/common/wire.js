@@ -18,21 +18,9 @@
  */
 import net from "node:net";
 import { EventEmitter, once } from "node:events";
+import { after, either } from "./events.js";
 import { listenLoopback } from "./listen.js";
 import { sleep } from "./process.js";
-
-/** Like once(), which would fail for a socket that closes with an error. */
-const after = (socket, event) =>
-  new Promise((done) => socket.once(event, done));
-
-/** Until |sink| takes more, or never will. */
-const writable = (sink) => new Promise((done) => {
-  const end = () => {
-    sink.off("drain", end).off("close", end);
-    done();
-  };
-  sink.on("drain", end).on("close", end);
-});
 
 const covers = (value, lane) => value === lane || value === "both";
 
@@ -83,14 +71,16 @@ class Connection extends EventEmitter {
     await this.gate(lane);
     const seen = this.bytes[lane];
     this.bytes[lane] += chunk.length;
-    const repeat = twice && (twice.lane ?? "down") === lane &&
-      seen <= twice.after && twice.after < this.bytes[lane];
+    const repeat =
+      twice &&
+      (twice.lane ?? "down") === lane &&
+      seen <= twice.after &&
+      twice.after < this.bytes[lane];
     const bytes = repeat ? Buffer.concat([chunk, chunk]) : chunk;
-    const step = drip ? drip.bytes ?? 1 : bytes.length;
+    const step = drip ? (drip.bytes ?? 1) : bytes.length;
     for (let at = 0; at < bytes.length && !sink.destroyed; at += step) {
       const full = !sink.write(bytes.subarray(at, at + step));
-      if (full && !sink.destroyed)
-        await writable(sink);
+      if (full && !sink.destroyed) await either(sink, "drain", "close");
       if (drip) await sleep(drip.every ?? 1);
     }
   }
@@ -128,7 +118,13 @@ class Connection extends EventEmitter {
 }
 
 export class Wire extends EventEmitter {
-  #target; #port; #family; #listeners = []; #last = 0; #connects = 0; #faults = {};
+  #target;
+  #port;
+  #family;
+  #listeners = [];
+  #last = 0;
+  #connects = 0;
+  #faults = {};
   #by_port = new Map();
 
   /** @type {Map<number, Connection>} those that are open, by id */
@@ -146,7 +142,9 @@ export class Wire extends EventEmitter {
     this.#family = family;
   }
 
-  get port() { return this.#port; }
+  get port() {
+    return this.#port;
+  }
 
   /** Begins to listen; after a stop, on the same port. */
   async start() {
@@ -164,8 +162,9 @@ export class Wire extends EventEmitter {
   async stop(rst = false) {
     const listeners = this.#listeners.splice(0);
     for (const connection of this.connections.values()) connection.end(rst);
-    await Promise.all(listeners.map((listener) =>
-      new Promise((done) => listener.close(done))));
+    await Promise.all(
+      listeners.map((listener) => new Promise((done) => listener.close(done))),
+    );
   }
 
   /**
@@ -213,7 +212,8 @@ export class Wire extends EventEmitter {
     connection.server = server;
     let port;
     server.once("connect", () =>
-      this.#by_port.set(port = server.localPort, connection));
+      this.#by_port.set((port = server.localPort), connection),
+    );
     const closed = [client, server].map(async (socket) => {
       if (await after(socket, "close")) await connection.broken();
     });

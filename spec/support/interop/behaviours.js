@@ -12,7 +12,10 @@ const split = (args) => {
 
 /** name -> (context, args, ack): { does, run } */
 export const EVENTS = {
-  hi: { does: "comes back without arguments", run: ({ socket }) => socket.emit("hi") },
+  hi: {
+    does: "comes back without arguments",
+    run: ({ socket }) => socket.emit("hi"),
+  },
   echo: {
     does: "acked with its arguments, whatever they are",
     run: (_, args, answer) => answer(...args),
@@ -45,16 +48,22 @@ export const EVENTS = {
     },
   },
   ask: {
-    does: "(…args) the server emits question(…args) with an acknowledgement, " +
+    does:
+      "(…args) the server emits question(…args) with an acknowledgement, " +
       "then answered(…reply)",
-    run: ({ socket }, args) => socket.emit("question", ...args,
-      (...reply) => socket.emit("answered", ...reply)),
+    run: ({ socket }, args) =>
+      socket.emit("question", ...args, (...reply) =>
+        socket.emit("answered", ...reply),
+      ),
   },
   ask_within: {
     does: "(ms, …args) the same with a time limit: answered(error, …reply)",
-    run: ({ socket }, [ms, ...args]) => socket.timeout(ms).emit("question",
-      ...args, (error, ...reply) =>
-        socket.emit("answered", error?.message ?? null, ...reply)),
+    run: ({ socket }, [ms, ...args]) =>
+      socket
+        .timeout(ms)
+        .emit("question", ...args, (error, ...reply) =>
+          socket.emit("answered", error?.message ?? null, ...reply),
+        ),
   },
   volatile: {
     does: "(n) n volatile events item(i), then done(n)",
@@ -97,9 +106,13 @@ export const EVENTS = {
     run: ({ socket }, args, answer, ack) =>
       ack ? ack(...args) : socket.send(...args),
   },
-  id: { does: "acked with the socket's id", run: ({ socket }, _, answer) => answer(socket.id) },
+  id: {
+    does: "acked with the socket's id",
+    run: ({ socket }, _, answer) => answer(socket.id),
+  },
   handshake: {
-    does: "acked with what the server saw: headers, query, auth, url, remote " +
+    does:
+      "acked with what the server saw: headers, query, auth, url, remote " +
       "address, tls, engine, protocol, extensions, recovered",
     run: (context, _, answer) => answer(handshake(context)),
   },
@@ -133,16 +146,28 @@ function handshake({ socket, connection }) {
   const peer = tls.getPeerCertificate?.();
   const websocket = conn.transport.socket;
   return {
-    headers, query, auth: auth ?? null, url, address, secure,
-    remote: connection?.remote ?? null, raw_url: request.url,
-    tls: tls.getProtocol ? {
-      version: tls.getProtocol(), name: tls.servername || null,
-      alpn: tls.alpnProtocol || null, client: peer?.subject?.CN ?? null,
-      resumed: tls.isSessionReused(),
-    } : null,
-    engine: conn.protocol ?? 3, protocol: websocket?.protocol || null,
+    headers,
+    query,
+    auth: auth ?? null,
+    url,
+    address,
+    secure,
+    remote: connection?.remote ?? null,
+    raw_url: request.url,
+    tls: tls.getProtocol
+      ? {
+          version: tls.getProtocol(),
+          name: tls.servername || null,
+          alpn: tls.alpnProtocol || null,
+          client: peer?.subject?.CN ?? null,
+          resumed: tls.isSessionReused(),
+        }
+      : null,
+    engine: conn.protocol ?? 3,
+    protocol: websocket?.protocol || null,
     extensions: websocket?.extensions ?? "",
-    recovered: socket.recovered ?? false, id: socket.id,
+    recovered: socket.recovered ?? false,
+    id: socket.id,
     namespace: socket.nsp.name,
   };
 }
@@ -151,13 +176,15 @@ function handshake({ socket, connection }) {
 export const NAMESPACES = {
   "/chat": { does: "another namespace" },
   "/auth": {
-    does: 'admits who has auth.token (v2: token in the namespace\'s query) ' +
+    does:
+      "admits who has auth.token (v2: token in the namespace's query) " +
       '"secret"; else "not authorized" with data { code, auth }',
     admit: (socket) => {
       const auth = socket.handshake.auth ?? socket.handshake.query;
       if (auth.token !== "secret")
-        throw Object.assign(new Error("not authorized"),
-          { data: { code: "E_AUTH", auth } });
+        throw Object.assign(new Error("not authorized"), {
+          data: { code: "E_AUTH", auth },
+        });
     },
   },
   "/refuse": {
@@ -168,11 +195,18 @@ export const NAMESPACES = {
   },
   "/refuse-plain": {
     does: "refuses without data",
-    admit: () => { throw new Error("refused"); },
+    admit: () => {
+      throw new Error("refused");
+    },
   },
   "/silent": { does: "never answers", admit: () => new Promise(() => {}) },
-  "/slow": { does: "answers after auth.ms (v2: query)", admit: async (socket) =>
-    sleep(Number((socket.handshake.auth ?? socket.handshake.query).ms ?? 100)) },
+  "/slow": {
+    does: "answers after auth.ms (v2: query)",
+    admit: async (socket) =>
+      sleep(
+        Number((socket.handshake.auth ?? socket.handshake.query).ms ?? 100),
+      ),
+  },
   "/greets": {
     does: "emits hello(id), then binary, at once when somebody joins",
     joined: (socket) => {
@@ -181,7 +215,8 @@ export const NAMESPACES = {
     },
   },
   "/kicks": {
-    does: "disconnects everybody at once", joined: (socket) => socket.disconnect(),
+    does: "disconnects everybody at once",
+    joined: (socket) => socket.disconnect(),
   },
 };
 
@@ -201,8 +236,9 @@ export function behave(context) {
     log.received(socket, event, args, ack !== undefined);
     const known = EVENTS[event];
     const answer = ack ?? ((...values) => socket.emit(event, ...values));
-    Promise.resolve(known?.run(context, args, answer, ack))
-      .catch((error) => process.stderr.write(`${error.stack}\n`));
+    Promise.resolve(known?.run(context, args, answer, ack)).catch((error) =>
+      process.stderr.write(`${error.stack}\n`),
+    );
     next();
   });
 }

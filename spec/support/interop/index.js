@@ -28,7 +28,8 @@ async function launch(given, folder) {
 
 function named(id) {
   const server = servers.get(id);
-  if (!server) throw new Refusal(`no server with id ${JSON.stringify(id)}`, 404);
+  if (!server)
+    throw new Refusal(`no server with id ${JSON.stringify(id)}`, 404);
   return server;
 }
 
@@ -38,17 +39,22 @@ const requests = (folder) => ({
   "POST /servers/launch": {
     does: "starts a server, on a free port",
     takes: {
-      version: "4 or 2", tls: "true: https and wss", certificate: "its name",
-      client_ca: "true: asks for a client certificate", family: "4 or 6 only",
+      version: "4 or 2",
+      tls: "true: https and wss",
+      certificate: "its name",
+      client_ca: "true: asks for a client certificate",
+      family: "4 or 6 only",
       port: "default: a free one",
       silent: "true: never answers a CONNECT",
-      options: "of socket.io: pingInterval, pingTimeout, path, " +
+      options:
+        "of socket.io: pingInterval, pingTimeout, path, " +
         "perMessageDeflate, maxHttpBufferSize, connectionStateRecovery …",
     },
     run: (given) => launch(given, folder),
   },
   "POST /servers/close": {
-    does: "ends a server for good", takes: ID,
+    does: "ends a server for good",
+    takes: ID,
     run: async ({ id }) => {
       await named(id).web.close();
       servers.get(id).io.close();
@@ -57,8 +63,11 @@ const requests = (folder) => ({
   "POST /servers/emit": {
     does: "emits an event from the server",
     takes: {
-      ...ID, namespace: 'default "/"', room: "only to this room",
-      event: "its name", args: "list of arguments",
+      ...ID,
+      namespace: 'default "/"',
+      room: "only to this room",
+      event: "its name",
+      args: "list of arguments",
     },
     run: ({ id, namespace = "/", room, event, args = [] }) => {
       const target = named(id).io.of(namespace);
@@ -67,19 +76,25 @@ const requests = (folder) => ({
   },
   "POST /servers/disconnect": {
     does: "disconnects all sockets of a namespace",
-    takes: { ...ID, namespace: 'default "/"', close: "true: the transport too" },
+    takes: {
+      ...ID,
+      namespace: 'default "/"',
+      close: "true: the transport too",
+    },
     run: ({ id, namespace = "/", close = false }) => {
       const { sockets } = named(id).io.of(namespace);
       // A Map in v4, an object in v2.
-      const all = sockets instanceof Map ? [...sockets.values()]
-        : Object.values(sockets);
+      const all =
+        sockets instanceof Map ? [...sockets.values()] : Object.values(sockets);
       for (const socket of all) socket.disconnect(close);
     },
   },
   "POST /servers/report": {
-    does: "what a server saw: connections with the messages received on each, " +
+    does:
+      "what a server saw: connections with the messages received on each, " +
       "events, counters",
-    takes: ID, run: ({ id }) => named(id).report(),
+    takes: ID,
+    run: ({ id }) => named(id).report(),
   },
   "POST /servers/wait": {
     ...waiting(null)["POST /wait"],
@@ -91,8 +106,10 @@ const requests = (folder) => ({
   "GET /behaviours": {
     does: "the events and namespaces that every server knows",
     run: () => {
-      const told = (table) => Object.fromEntries(Object.entries(table)
-        .map(([name, { does }]) => [name, does]));
+      const told = (table) =>
+        Object.fromEntries(
+          Object.entries(table).map(([name, { does }]) => [name, does]),
+        );
       return {
         events: told(EVENTS),
         namespaces: { ...told(NAMESPACES), [DYNAMIC]: "made when asked for" },
@@ -105,12 +122,18 @@ try {
   const folder = await certificates();
   const urls = {};
   for (const [name, given] of Object.entries({
-    v4: { version: 4 }, v4_tls: { version: 4, tls: true },
-    v2: { version: 2 }, v2_tls: { version: 2, tls: true },
-  })) urls[name] = await launch(given, folder);
+    v4: { version: 4 },
+    v4_tls: { version: 4, tls: true },
+    v2: { version: 2 },
+    v2_tls: { version: 2, tls: true },
+  }))
+    urls[name] = await launch(given, folder);
   ready({
-    ...urls, control: await control(requests(folder)),
-    ca: join(folder, "ca.pem"), certificates: folder, pid: process.pid,
+    ...urls,
+    control: await control(requests(folder)),
+    ca: join(folder, "ca.pem"),
+    certificates: folder,
+    pid: process.pid,
   });
 } catch (error) {
   fail(error);

@@ -10,7 +10,7 @@ import { behave, DYNAMIC, NAMESPACES } from "./behaviours.js";
 /** Received messages and events that are kept for the report. */
 const KEPT = 10000;
 
-/** Short enough for a spec to see a timeout, long enough not to see one. */
+/** The same for both versions, whose own defaults differ. */
 const STANDARD = { pingInterval: 25000, pingTimeout: 20000 };
 
 /** What one server saw; counters: connections, sockets, opened, joined, … */
@@ -23,15 +23,20 @@ class Log extends Counters {
   received(socket, event, args, acked) {
     if (this.events.length < KEPT)
       this.events.push({
-        event, count: args.length, acked, namespace: socket.nsp.name,
+        event,
+        count: args.length,
+        acked,
+        namespace: socket.nsp.name,
       });
     this.count("events");
     this.count(`events.${event}`);
   }
 }
 
-const shown = (data) => typeof data === "string" ? data
-  : { base64: Buffer.from(data).toString("base64") };
+const shown = (data) =>
+  typeof data === "string"
+    ? data
+    : { base64: Buffer.from(data).toString("base64") };
 
 export class ReferenceServer {
   log = new Log();
@@ -39,14 +44,25 @@ export class ReferenceServer {
   /**
    * @param {number} id
    * @param {object} given version, tls, family, port, certificate, client_ca,
-   *   silent, deny, options (of socket.io)
+   *   silent, options (of socket.io)
    * @param {string} folder of the certificates
    */
   constructor(id, given, folder) {
     Object.assign(this, { id, given });
-    const { tls = false, certificate, client_ca, port, family, version = 4 } = given;
+    const {
+      tls = false,
+      certificate,
+      client_ca,
+      port,
+      family,
+      version = 4,
+    } = given;
     this.web = new Web({
-      tls, folder, certificate, port, family,
+      tls,
+      folder,
+      certificate,
+      port,
+      family,
       client_ca: client_ca && readFileSync(join(folder, "ca.pem")),
     });
     this.web.server.on("request", (_, response) => {
@@ -54,8 +70,10 @@ export class ReferenceServer {
       response.end("no socket.io here\n");
     });
     const options = { ...STANDARD, ...given.options };
-    this.io = version === 2 ? v2(this.web.server, options)
-      : new Server(this.web.server, options);
+    this.io =
+      version === 2
+        ? v2(this.web.server, options)
+        : new Server(this.web.server, options);
     this.io.engine.on("connection", (conn) => this.#opened(conn));
     for (const [path, rules] of Object.entries({ "/": {}, ...NAMESPACES }))
       this.#namespace(this.io.of(path), rules);
@@ -97,8 +115,12 @@ export class ReferenceServer {
     const connection = this.web.connection(request);
     conn.wired = connection;
     const entry = {
-      url: request.url, headers: request.headers, remote: connection?.remote,
-      connection: connection?.id, received: [], reason: null,
+      url: request.url,
+      headers: request.headers,
+      remote: connection?.remote,
+      connection: connection?.id,
+      received: [],
+      reason: null,
     };
     log.connections.push(entry);
     log.count("connections");

@@ -14,19 +14,24 @@ const RSV1 = 4;
 
 /** The Sec-WebSocket-Accept that belongs to |key|. */
 export const acceptOf = (key) =>
-  createHash("sha1").update(key + GUID).digest("base64");
+  createHash("sha1")
+    .update(key + GUID)
+    .digest("base64");
 
 /** What RFC 7692 takes off each message. */
 const TAIL = Buffer.from([0, 0, 0xff, 0xff]);
 
 const deflate = (bytes) => {
-  const flushed = deflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
+  const flushed = deflateRawSync(bytes, {
+    finishFlush: constants.Z_SYNC_FLUSH,
+  });
   return flushed.subarray(0, -TAIL.length);
 };
 
 function inflate(bytes) {
-  return inflateRawSync(Buffer.concat([bytes, TAIL]),
-    { finishFlush: constants.Z_SYNC_FLUSH });
+  return inflateRawSync(Buffer.concat([bytes, TAIL]), {
+    finishFlush: constants.Z_SYNC_FLUSH,
+  });
 }
 
 /** The bytes that one of text, hex, base64, fill asks for. */
@@ -43,7 +48,9 @@ function lengthBytes(length, mask) {
   const wide = length > 0xffff;
   const bytes = Buffer.alloc(wide ? 9 : 3);
   bytes[0] = flag | (wide ? 127 : 126);
-  wide ? bytes.writeBigUInt64BE(BigInt(length), 1) : bytes.writeUInt16BE(length, 1);
+  wide
+    ? bytes.writeBigUInt64BE(BigInt(length), 1)
+    : bytes.writeUInt16BE(length, 1);
   return bytes;
 }
 
@@ -64,12 +71,14 @@ export function encode(frame) {
   const body = frame.deflate ? deflate(plain) : plain;
   const standard = frame.text === undefined ? BINARY : TEXT;
   const rsv = (frame.rsv ?? 0) | (frame.deflate ? RSV1 : 0);
-  const first = (frame.fin === false ? 0 : 0x80) | (rsv << 4) |
-    (frame.opcode ?? standard);
+  const first =
+    (frame.fin === false ? 0 : 0x80) | (rsv << 4) | (frame.opcode ?? standard);
   const key = frame.mask ? randomBytes(4) : undefined;
   return Buffer.concat([
-    Buffer.from([first]), lengthBytes(frame.length ?? body.length, frame.mask),
-    key ?? Buffer.alloc(0), key ? masked(body, key) : body,
+    Buffer.from([first]),
+    lengthBytes(frame.length ?? body.length, frame.mask),
+    key ?? Buffer.alloc(0),
+    key ? masked(body, key) : body,
   ]);
 }
 
@@ -96,10 +105,15 @@ export function decode(bytes) {
   if (bytes.length < start + length) return undefined;
   const raw = bytes.subarray(start, start + length);
   const body = hidden ? masked(raw, bytes.subarray(at, start)) : raw;
-  const frame = shown({
-    opcode: first & 15, fin: (first & 0x80) !== 0, rsv: (first >> 4) & 7,
-    mask: hidden,
-  }, body);
+  const frame = shown(
+    {
+      opcode: first & 15,
+      fin: (first & 0x80) !== 0,
+      rsv: (first >> 4) & 7,
+      mask: hidden,
+    },
+    body,
+  );
   return { frame, rest: bytes.subarray(start + length) };
 }
 
@@ -115,7 +129,12 @@ function shown(frame, body) {
     }
   }
   if (frame.opcode === CLOSE && plain.length >= 2)
-    return { ...frame, code: plain.readUInt16BE(0), text: plain.toString("utf8", 2) };
-  return frame.opcode === BINARY ? { ...frame, base64: plain.toString("base64") }
+    return {
+      ...frame,
+      code: plain.readUInt16BE(0),
+      text: plain.toString("utf8", 2),
+    };
+  return frame.opcode === BINARY
+    ? { ...frame, base64: plain.toString("base64") }
     : { ...frame, text: plain.toString() };
 }

@@ -45,16 +45,19 @@ class Shelf {
     const path = `POST /${this.kind}`;
     return {
       [`${path}/report`]: {
-        does: "what it saw, with counters", takes: id,
+        does: "what it saw, with counters",
+        takes: id,
         run: ({ id: of }) => this.named(of).report(),
       },
       [`${path}/wait`]: {
-        ...wait, takes: { ...id, ...wait.takes },
+        ...wait,
+        takes: { ...id, ...wait.takes },
         run: ({ id: of, ...given }, gone) =>
           waiting(this.named(of).log)["POST /wait"].run(given, gone),
       },
       [`${path}/close`]: {
-        does: "ends it for good", takes: id,
+        does: "ends it for good",
+        takes: id,
         run: ({ id: of }) => this.named(of).close(),
       },
     };
@@ -83,11 +86,19 @@ const requests = (folder) => ({
   "POST /peers/launch": {
     does: "a listener that plays scripts",
     takes: {
-      ...SCRIPTS, tls: "true: behind TLS", certificate: "its name",
-      alpn: "list of protocols it agrees to", family: "4 or 6 only", port: "",
+      ...SCRIPTS,
+      tls: "true: behind TLS",
+      certificate: "its name",
+      alpn: "list of protocols it agrees to",
+      family: "4 or 6 only",
+      port: "",
     },
-    run: async (given) => (await peers.add((id) =>
-      checked(() => new Peer(id, given, folder)).start())).where,
+    run: async (given) =>
+      (
+        await peers.add((id) =>
+          checked(() => new Peer(id, given, folder)).start(),
+        )
+      ).where,
   },
   "POST /peers/script": {
     does: "other scripts, for connections from now on",
@@ -96,19 +107,24 @@ const requests = (folder) => ({
   },
   "GET /steps": {
     does: "the steps of a script",
-    run: () => Object.fromEntries(Object.entries(STEPS)
-      .map(([verb, { does }]) => [verb, does])),
+    run: () =>
+      Object.fromEntries(
+        Object.entries(STEPS).map(([verb, { does }]) => [verb, does]),
+      ),
   },
   ...peers.requests(),
   "POST /proxies/launch": {
     does: "an HTTP proxy",
     takes: {
-      user: "asks for Basic authorisation", password: "",
-      refuse: "{ status, headers, body } to everybody", hang: "true: no answer",
-      hosts: "{ name: address } that it resolves so", tls: "true: behind TLS",
+      user: "asks for Basic authorisation",
+      password: "",
+      refuse: "{ status, headers, body } to everybody",
+      hang: "true: no answer",
+      hosts: "{ name: address } that it resolves so",
+      tls: "true: behind TLS",
     },
-    run: async (given) => (await proxies.add((id) =>
-      new Proxy(id, given, folder).start())).where,
+    run: async (given) =>
+      (await proxies.add((id) => new Proxy(id, given, folder).start())).where,
   },
   ...proxies.requests(),
   "POST /wires/launch": {
@@ -131,8 +147,10 @@ try {
   const table = requests(folder);
   delete table["POST /wires/certificate"]; // a wire has none
   ready({
-    control: await control(table), ca: join(folder, "ca.pem"),
-    certificates: folder, pid: process.pid,
+    control: await control(table),
+    ca: join(folder, "ca.pem"),
+    certificates: folder,
+    pid: process.pid,
   });
 } catch (error) {
   fail(error);

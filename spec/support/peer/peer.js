@@ -30,8 +30,11 @@ export class Peer {
 
   async start() {
     const { port = 0, family } = this.given;
-    this.#listeners =
-      await listenLoopback(port, (raw) => this.#accept(raw), family);
+    this.#listeners = await listenLoopback(
+      port,
+      (raw) => this.#accept(raw),
+      family,
+    );
     return this;
   }
 
@@ -48,7 +51,9 @@ export class Peer {
 
   report() {
     return {
-      ...this.where, counters: this.log.counters, connections: this.connections,
+      ...this.where,
+      counters: this.log.counters,
+      connections: this.connections,
     };
   }
 
@@ -56,8 +61,13 @@ export class Peer {
     raw.setNoDelay(true).on("error", () => {});
     this.#open.add(raw);
     const record = {
-      remote: raw.remoteAddress, heads: [], frames: [], bytes: 0, step: null,
-      ended: null, tls: null,
+      remote: raw.remoteAddress,
+      heads: [],
+      frames: [],
+      bytes: 0,
+      step: null,
+      ended: null,
+      tls: null,
     };
     this.connections.push(record);
     this.log.count("opened");
@@ -67,7 +77,8 @@ export class Peer {
       this.log.count("connections", -1);
       this.log.count("closed");
     });
-    const script = this.scripts[Math.min(this.played++, this.scripts.length - 1)];
+    const script =
+      this.scripts[Math.min(this.played++, this.scripts.length - 1)];
     const socket = this.given.tls ? this.#secure(raw, record) : raw;
     const count = (name) => this.log.count(name);
     await new Player(socket, raw, record, count).perform(script);
@@ -77,11 +88,14 @@ export class Peer {
     const { certificate, alpn } = this.given;
     const context = createSecureContext(identity(this.folder, certificate));
     const socket = new TLSSocket(raw, {
-      isServer: true, secureContext: context, ALPNProtocols: alpn,
+      isServer: true,
+      secureContext: context,
+      ALPNProtocols: alpn,
     });
     socket.once("secure", () => {
       record.tls = {
-        version: socket.getProtocol(), name: socket.servername || null,
+        version: socket.getProtocol(),
+        name: socket.servername || null,
         alpn: socket.alpnProtocol || null,
       };
       this.log.count("secured");

@@ -25,12 +25,15 @@ export class Proxy {
    */
   constructor(id, given, folder) {
     Object.assign(this, { id, given });
-    this.server = given.tls ? https.createServer(identity(folder))
+    this.server = given.tls
+      ? https.createServer(identity(folder))
       : http.createServer();
     this.server.on("connect", (request, socket, head) =>
-      this.#tunnel(request, socket, head));
+      this.#tunnel(request, socket, head),
+    );
     this.server.on("request", (request, response) =>
-      this.#forward(request, response));
+      this.#forward(request, response),
+    );
   }
 
   async start() {
@@ -40,11 +43,14 @@ export class Proxy {
 
   get where() {
     const { user, password, tls } = this.given;
-    const credentials = user === undefined ? ""
-      : `${encodeURIComponent(user)}:${encodeURIComponent(password)}@`;
+    const credentials =
+      user === undefined
+        ? ""
+        : `${encodeURIComponent(user)}:${encodeURIComponent(password)}@`;
     const scheme = tls ? "https" : "http";
     return {
-      id: this.id, port: this.port,
+      id: this.id,
+      port: this.port,
       url: `${scheme}://${credentials}127.0.0.1:${this.port}`,
     };
   }
@@ -55,7 +61,11 @@ export class Proxy {
   }
 
   report() {
-    return { ...this.where, counters: this.log.counters, requests: this.requests };
+    return {
+      ...this.where,
+      counters: this.log.counters,
+      requests: this.requests,
+    };
   }
 
   /** Records a request. @returns the refusal that it deserves, or undefined */
@@ -65,17 +75,26 @@ export class Proxy {
     const right = user === undefined || given === basic(user, password);
     const { "proxy-authorization": _, ...headers } = request.headers;
     const entry = {
-      method: request.method, target: request.url, headers,
-      authorization: given === undefined ? null
-        : { scheme: given.split(" ")[0], right },
-      status: null, up: 0, down: 0,
+      method: request.method,
+      target: request.url,
+      headers,
+      authorization:
+        given === undefined ? null : { scheme: given.split(" ")[0], right },
+      status: null,
+      up: 0,
+      down: 0,
     };
     this.requests.push(entry);
     this.log.count("requests");
-    const refusal = refuse ?? (right ? undefined : {
-      status: 407, headers: { "Proxy-Authenticate": 'Basic realm="spec"' },
-      body: "who are you?\n",
-    });
+    const refusal =
+      refuse ??
+      (right
+        ? undefined
+        : {
+            status: 407,
+            headers: { "Proxy-Authenticate": 'Basic realm="spec"' },
+            body: "who are you?\n",
+          });
     entry.status = refusal?.status ?? 200;
     return { entry, refusal };
   }
@@ -86,9 +105,15 @@ export class Proxy {
     if (this.given.hang) return;
     if (refusal) {
       const { status, headers = {}, body = "" } = refusal;
-      const lines = Object.entries({ ...headers, "Content-Length": body.length })
-        .map(([name, value]) => `${name}: ${value}\r\n`).join("");
-      socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines}\r\n${body}`);
+      const lines = Object.entries({
+        ...headers,
+        "Content-Length": body.length,
+      })
+        .map(([name, value]) => `${name}: ${value}\r\n`)
+        .join("");
+      socket.end(
+        `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines}\r\n${body}`,
+      );
       return;
     }
     const { hostname, port } = new URL(`http://${request.url}`);
@@ -96,8 +121,12 @@ export class Proxy {
     const target = net.connect({ host, port: Number(port || 80) }, () => {
       socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
       target.write(head);
-      socket.on("data", (bytes) => { entry.up += bytes.length; });
-      target.on("data", (bytes) => { entry.down += bytes.length; });
+      socket.on("data", (bytes) => {
+        entry.up += bytes.length;
+      });
+      target.on("data", (bytes) => {
+        entry.down += bytes.length;
+      });
       socket.pipe(target).pipe(socket);
       this.log.count("tunnels");
     });
@@ -120,13 +149,19 @@ export class Proxy {
       return;
     }
     const { hostname, port, pathname, search } = new URL(request.url);
-    const sent = http.request({
-      host: this.#address(hostname), port: port || 80, method: request.method,
-      path: pathname + search, headers: request.headers,
-    }, (answer) => {
-      response.writeHead(answer.statusCode, answer.headers);
-      answer.pipe(response);
-    });
+    const sent = http.request(
+      {
+        host: this.#address(hostname),
+        port: port || 80,
+        method: request.method,
+        path: pathname + search,
+        headers: request.headers,
+      },
+      (answer) => {
+        response.writeHead(answer.statusCode, answer.headers);
+        answer.pipe(response);
+      },
+    );
     sent.on("error", () => response.writeHead(502).end());
     request.pipe(sent);
   }

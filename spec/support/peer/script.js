@@ -13,15 +13,20 @@ const KEPT = 1000;
 /** The script ended with its connection. */
 class Gone extends Error {}
 
-const lines = (headers) => (Array.isArray(headers) ? headers
-  : Object.entries(headers)).map(([name, value]) => `${name}: ${value}\r\n`);
+const lines = (headers) =>
+  (Array.isArray(headers) ? headers : Object.entries(headers)).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
 
 /** A header's value in the text of a request. */
 const header = (head, name) =>
   new RegExp(`^${name}:[ \\t]*(.*?)[ \\t]*$`, "im").exec(head)?.[1];
 
 const OPEN = {
-  sid: "scripted-peer", upgrades: [], pingInterval: 25000, pingTimeout: 20000,
+  sid: "scripted-peer",
+  upgrades: [],
+  pingInterval: 25000,
+  pingTimeout: 20000,
   maxPayload: 1000000,
 };
 
@@ -37,40 +42,67 @@ export const STEPS = {
     run: (player, prefix) => player.awaitFrame(prefix),
   },
   upgrade: {
-    does: "{ accept, status, reason, headers }: reads a request and answers 101; " +
+    does:
+      "{ accept, status, reason, headers }: reads a request and answers 101; " +
       "accept: another text than the right one, or null for none",
     run: async (player, value) => {
-      const { accept, status = 101, reason, headers = {} } =
-        value === true ? {} : value;
+      const {
+        accept,
+        status = 101,
+        reason,
+        headers = {},
+      } = value === true ? {} : value;
       if (player.head === null) await player.readHead();
       const right = acceptOf(header(player.head, "sec-websocket-key") ?? "");
-      const all = [["Upgrade", "websocket"], ["Connection", "Upgrade"]];
+      const all = [
+        ["Upgrade", "websocket"],
+        ["Connection", "Upgrade"],
+      ];
       if (accept !== null) all.push(["Sec-WebSocket-Accept", accept ?? right]);
-      await player.write(Buffer.from(
-        `HTTP/1.1 ${status} ${reason ?? STATUS_CODES[status] ?? ""}\r\n` +
-        `${lines(all).join("")}${lines(headers).join("")}\r\n`));
+      await player.write(
+        Buffer.from(
+          `HTTP/1.1 ${status} ${reason ?? STATUS_CODES[status] ?? ""}\r\n` +
+            `${lines(all).join("")}${lines(headers).join("")}\r\n`,
+        ),
+      );
       player.startFrames();
     },
   },
   answer: {
-    does: "{ status, reason, headers, body, fill, length }: an HTTP answer to a " +
+    does:
+      "{ status, reason, headers, body, fill, length }: an HTTP answer to a " +
       "request read before; length: a lie about it, or null for none",
-    run: async (player, { status = 200, reason, headers = {}, body = "", fill, length }) => {
+    run: async (
+      player,
+      { status = 200, reason, headers = {}, body = "", fill, length },
+    ) => {
       if (player.head === null) await player.readHead();
       player.head = null;
       const bytes = fill ? payload({ fill }) : Buffer.from(body);
       const all = lines(headers);
       if (length !== null)
         all.push(`Content-Length: ${length ?? bytes.length}\r\n`);
-      await player.write(Buffer.from(
-        `HTTP/1.1 ${status} ${reason ?? STATUS_CODES[status] ?? ""}\r\n` +
-        `${all.join("")}\r\n`));
+      await player.write(
+        Buffer.from(
+          `HTTP/1.1 ${status} ${reason ?? STATUS_CODES[status] ?? ""}\r\n` +
+            `${all.join("")}\r\n`,
+        ),
+      );
       await player.write(bytes);
     },
   },
-  send: { does: "text: these bytes", run: (player, text) => player.write(payload({ text })) },
-  hex: { does: "these bytes, in hex", run: (player, hex) => player.write(payload({ hex })) },
-  base64: { does: "these bytes", run: (player, base64) => player.write(payload({ base64 })) },
+  send: {
+    does: "text: these bytes",
+    run: (player, text) => player.write(payload({ text })),
+  },
+  hex: {
+    does: "these bytes, in hex",
+    run: (player, hex) => player.write(payload({ hex })),
+  },
+  base64: {
+    does: "these bytes",
+    run: (player, base64) => player.write(payload({ base64 })),
+  },
   fill: {
     does: "n: so many bytes (byte: which one)",
     run: async (player, n, { byte }) => {
@@ -84,9 +116,12 @@ export const STEPS = {
   },
   open: {
     does: "{ … }: an Engine.IO open packet, with these fields over the usual",
-    run: (player, fields) => player.write(encode({
-      text: `0${JSON.stringify({ ...OPEN, ...(fields === true ? {} : fields) })}`,
-    })),
+    run: (player, fields) =>
+      player.write(
+        encode({
+          text: `0${JSON.stringify({ ...OPEN, ...(fields === true ? {} : fields) })}`,
+        }),
+      ),
   },
   join: {
     does: 'namespace: awaits its CONNECT and admits it; "/" for the default',
@@ -94,12 +129,15 @@ export const STEPS = {
       const prefix = namespace === "/" ? "40" : `40${namespace}`;
       await player.awaitFrame(prefix);
       const comma = namespace === "/" ? "" : ",";
-      await player.write(encode({ text: `${prefix}${comma}{"sid":"scripted-socket"}` }));
+      await player.write(
+        encode({ text: `${prefix}${comma}{"sid":"scripted-socket"}` }),
+      );
     },
   },
   wait: { does: "ms", run: (player, ms) => player.pause(ms) },
   drip: {
-    does: "ms, of: steps: their bytes one by one, so far apart (0: at once, " +
+    does:
+      "ms, of: steps: their bytes one by one, so far apart (0: at once, " +
       "but each by itself); size: not one by one",
     run: (player, every, { of, size = 1 }) =>
       player.inPieces({ every, size }, () => player.play(of)),
@@ -122,13 +160,21 @@ export const STEPS = {
       const bytes = Buffer.alloc(2 + text.length);
       bytes.writeUInt16BE(code);
       text.copy(bytes, 2);
-      return player.write(encode({ opcode: CLOSE, hex: bytes.toString("hex") }));
+      return player.write(
+        encode({ opcode: CLOSE, hex: bytes.toString("hex") }),
+      );
     },
   },
   end: { does: "true: FIN", run: (player) => player.end() },
   rst: { does: "true: a TCP reset", run: (player) => player.reset() },
-  deaf: { does: "true: stops reading; false: reads again", run: (player, deaf) => player.deafen(deaf) },
-  hang: { does: "true: does nothing until the client leaves", run: (player) => player.left },
+  deaf: {
+    does: "true: stops reading; false: reads again",
+    run: (player, deaf) => player.deafen(deaf),
+  },
+  hang: {
+    does: "true: does nothing until the client leaves",
+    run: (player) => player.left,
+  },
 };
 
 /** Throws where |steps| are not of the language. */
@@ -137,7 +183,9 @@ export function check(steps) {
   for (const step of steps) {
     const verb = Object.keys(step).find((name) => name in STEPS);
     if (!verb)
-      throw new Error(`no verb in ${JSON.stringify(step)}; GET /steps lists them`);
+      throw new Error(
+        `no verb in ${JSON.stringify(step)}; GET /steps lists them`,
+      );
     if (step.of) check(step.of);
   }
 }
@@ -166,7 +214,9 @@ export class Player {
       });
     });
     socket.on("data", (bytes) => this.#received(bytes));
-    socket.on("error", (error) => { record.ended ??= error.code; });
+    socket.on("error", (error) => {
+      record.ended ??= error.code;
+    });
     socket.on("end", () => {
       record.ended ??= "client";
       this.#wake();
@@ -221,7 +271,9 @@ export class Player {
       const found = look();
       if (found !== undefined) return found;
       if (this.record.ended) throw new Gone();
-      await new Promise((done) => { this.#wake = done; });
+      await new Promise((done) => {
+        this.#wake = done;
+      });
     }
   }
 
@@ -260,7 +312,8 @@ export class Player {
     for (let at = 0; at < bytes.length; at += size) {
       if (this.socket.destroyed || this.socket.writableEnded) throw new Gone();
       const left = new Promise((done) =>
-        this.socket.write(bytes.subarray(at, at + size), done));
+        this.socket.write(bytes.subarray(at, at + size), done),
+      );
       await Promise.race([left, this.left]);
       if (this.#pieces) await this.pause(every);
     }

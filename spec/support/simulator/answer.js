@@ -2,9 +2,9 @@
  * Sending an answer, whole or spoilt. An answer is { status, headers, body };
  * headers are [name, value] pairs, the body is text, a Buffer, or JSON.
  */
-import { once } from "node:events";
 import { Readable } from "node:stream";
 import { createGzip, gzipSync } from "node:zlib";
+import { after } from "../common/events.js";
 import { sleep } from "../common/process.js";
 
 const PIECE = 65536;
@@ -18,7 +18,8 @@ export function bytesOf(body) {
 
 /** A JSON body of |size| bytes, or without end, in pieces. */
 function* padding(size) {
-  const head = '{"id":"padded","notificationUrl":"https://localhost/","padding":"';
+  const head =
+    '{"id":"padded","notificationUrl":"https://localhost/","padding":"';
   yield Buffer.from(head);
   const piece = Buffer.alloc(PIECE, "x");
   for (let left = size - head.length - 2; left > 0; left -= PIECE)
@@ -35,7 +36,9 @@ function* pieces(bytes, size) {
 function streamed(fault) {
   const body = padding(fault.endless ? Infinity : fault.fill);
   if (!fault.gzip) return body;
-  return Readable.from(body).pipe(createGzip()).on("error", () => {});
+  return Readable.from(body)
+    .pipe(createGzip())
+    .on("error", () => {});
 }
 
 /** Breaks the connection of |response| off, without a goodbye. */
@@ -49,7 +52,7 @@ function breakOff(web, request, rst) {
  * @returns {Promise<boolean>} false when the client went away meanwhile
  */
 async function body(response, source, every) {
-  const gone = once(response, "close").then(() => true);
+  const gone = after(response, "close").then(() => true);
   for await (const piece of source) {
     // Resolves with an error when the client is gone already.
     const left = new Promise((done) => response.write(piece, done));
@@ -89,8 +92,9 @@ export async function send(web, request, response, answer, fault = {}) {
     return response.end(bytes);
   response.flushHeaders();
   if (fault.stall_body) await sleep(fault.stall_body);
-  const source = bytes ? pieces(bytes.subarray(0, cut), drip?.bytes ?? PIECE)
+  const source = bytes
+    ? pieces(bytes.subarray(0, cut), drip?.bytes ?? PIECE)
     : streamed(fault);
-  if (!await body(response, source, drip?.every)) return undefined;
+  if (!(await body(response, source, drip?.every))) return undefined;
   return cut === undefined ? response.end() : breakOff(web, request, fault.rst);
 }

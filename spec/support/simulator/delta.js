@@ -17,16 +17,17 @@ const encode = (cursor) =>
 
 function decode(text) {
   try {
-    const [generation, after, until, existing, size] =
-      JSON.parse(Buffer.from(text, "base64url").toString());
+    const [generation, after, until, existing, size] = JSON.parse(
+      Buffer.from(text, "base64url").toString(),
+    );
     return { generation, after, until, existing, size };
   } catch {
     throw new GraphError(400, "invalidRequest", "The token is not valid.");
   }
 }
 
-const tokenOf = (query) => query.get("token") ?? query.get("$skiptoken") ??
-  query.get("$deltatoken");
+const tokenOf = (query) =>
+  query.get("token") ?? query.get("$skiptoken") ?? query.get("$deltatoken");
 
 function sizeOf({ settings }, query) {
   const top = Number(query.get("$top") ?? query.get("top"));
@@ -38,17 +39,34 @@ function start(sim, { feed }, query) {
   const token = tokenOf(query);
   const { generation } = feed;
   if (token === null || token === "")
-    return { generation, after: -1, until: null, existing: 1, size: sizeOf(sim, query) };
+    return {
+      generation,
+      after: -1,
+      until: null,
+      existing: 1,
+      size: sizeOf(sim, query),
+    };
   if (token === "latest") {
     const head = feed.head();
-    return { generation, after: head, until: head, existing: 0, size: sizeOf(sim, query) };
+    return {
+      generation,
+      after: head,
+      until: head,
+      existing: 0,
+      size: sizeOf(sim, query),
+    };
   }
   return decode(token);
 }
 
 /** 410: the cursor is of a time that the service has forgotten. */
 function gone({ feed }, base) {
-  const { status = 410, code, inner_code, location = true } = feed.refusal ?? {};
+  const {
+    status = 410,
+    code,
+    inner_code,
+    location = true,
+  } = feed.refusal ?? {};
   const [standard, message] = standardError(status, code);
   // The Location starts a fresh enumeration.
   const fresh = encode([feed.generation, -1, null, 1, null]);
@@ -61,9 +79,14 @@ function gone({ feed }, base) {
 /** Items as they are shown: changed ones twice, if a setting says so. */
 function shown({ settings }, items, render) {
   if (!settings.delta_duplicates) return items.map(render);
-  return items.flatMap((item) => item.version === 1 || item.deleted
-    ? [render(item)]
-    : [render({ ...item, version: item.version - 1, stale: true }), render(item)]);
+  return items.flatMap((item) =>
+    item.version === 1 || item.deleted
+      ? [render(item)]
+      : [
+          render({ ...item, version: item.version - 1, stale: true }),
+          render(item),
+        ],
+  );
 }
 
 /**
@@ -79,18 +102,22 @@ export function deltaPage(sim, library, call, kind) {
   if (cursor.generation !== feed.generation) throw gone(library, base);
   const until = cursor.until ?? feed.head();
   const size = cursor.size ?? sizeOf(sim, call.query);
-  const { items, after } =
-    feed.page(Math.max(cursor.after, 0), until, size, cursor.existing);
+  const { items, after } = feed.page(
+    Math.max(cursor.after, 0),
+    until,
+    size,
+    cursor.existing,
+  );
   const value = shown(sim, items, (item) => kind.show(library, item));
   // A first enumeration begins with the root of the drive.
   if (cursor.after < 0 && kind.root) value.unshift(kind.root(library));
   const more = after < until;
-  const next = more ? [feed.generation, after, until, cursor.existing, size]
+  const next = more
+    ? [feed.generation, after, until, cursor.existing, size]
     : [feed.generation, until, null, 0, size];
   const link = more ? "@odata.nextLink" : "@odata.deltaLink";
   return {
-    "@odata.context": `${new URL(call.url).origin}/v1.0/$metadata#${
-      kind.type}`,
+    "@odata.context": `${new URL(call.url).origin}/v1.0/$metadata#${kind.type}`,
     [link]: `${base}?token=${encode(next)}`,
     value,
   };

@@ -7,8 +7,11 @@ import { sleep } from "../common/process.js";
 
 /** What happens in turn, for as long as there are changes. */
 const STORY = [
-  ["report.docx", {}], ["photo.jpg", {}], ["report.docx", { size: 2048 }],
-  ["notes.txt", {}], ["photo.jpg", null],
+  ["report.docx", {}],
+  ["photo.jpg", {}],
+  ["report.docx", { size: 2048 }],
+  ["notes.txt", {}],
+  ["photo.jpg", null],
 ];
 
 /**
@@ -21,8 +24,12 @@ export async function demo(sim, { changes, every }) {
   for (let at = 0; at < changes; at++) {
     await sleep(every);
     const [name, fields] = STORY[at % STORY.length];
-    world.change(world.mine, `demo-${name}`, { name, ...fields },
-      { now: now(), lag: sim.settings.delta_lag, deleted: fields === null });
+    world.change(
+      world.mine,
+      `demo-${name}`,
+      { name, ...fields },
+      { now: now(), lag: sim.settings.delta_lag, deleted: fields === null },
+    );
   }
   await sleep(every);
   for (const host of sockets)

@@ -8,8 +8,18 @@ import { Refusal } from "../common/control.js";
 
 /** What can fail; "any" is every HTTP request of Graph and login. */
 export const KINDS = [
-  "any", "subscription", "delta", "item", "drive", "site", "me",
-  "devicecode", "token", "other", "handshake", "namespace",
+  "any",
+  "subscription",
+  "delta",
+  "item",
+  "drive",
+  "site",
+  "me",
+  "devicecode",
+  "token",
+  "other",
+  "handshake",
+  "namespace",
 ];
 
 /** The fields of a rule, for the help. */
@@ -28,7 +38,8 @@ export const FIELDS = {
   headers: "further headers, { name: value }",
   claims: "true: WWW-Authenticate carries a claims challenge",
   body: "the body: text as it is, anything else as JSON",
-  merge: 'set fields of the true answer\'s JSON; null removes; "$self" is the ' +
+  merge:
+    'set fields of the true answer\'s JSON; null removes; "$self" is the ' +
     "request's own URL",
   fill: "JSON body padded to so many bytes",
   endless: "a body without end",
@@ -39,34 +50,49 @@ export const FIELDS = {
   cut: "end the connection after so many bytes of the body; -1: before headers",
   rst: "a cut is a reset",
   hang: "never answer (handshake: no HTTP answer; namespace: no 40)",
-  data: "namespace: the data of the refusal (44)",
+  data: "namespace: the refusal (44) has this data; its words are the message",
 };
 
 /** Graph's code and message where a rule gives only a status. */
 const STANDARD = {
   400: ["invalidRequest", "Invalid request"],
-  401: ["InvalidAuthenticationToken", "Access token has expired or is not yet valid."],
+  401: [
+    "InvalidAuthenticationToken",
+    "Access token has expired or is not yet valid.",
+  ],
   403: ["accessDenied", "Access denied"],
   404: ["itemNotFound", "The resource could not be found."],
   409: ["nameAlreadyExists", "The specified item name already exists."],
-  410: ["resyncRequired", "Resync required. Replace any local items with the server's version."],
+  410: [
+    "resyncRequired",
+    "Resync required. Replace any local items with the server's version.",
+  ],
   429: ["activityLimitReached", "The request has been throttled"],
   500: ["generalException", "General exception while processing"],
   502: ["BadGateway", "Bad gateway"],
-  503: ["serviceNotAvailable", "The service is not available. Try the request again after a delay."],
+  503: [
+    "serviceNotAvailable",
+    "The service is not available. Try the request again after a delay.",
+  ],
   504: ["GatewayTimeout", "The gateway timed out"],
 };
 
 /** Codes that service-facts lists, with the words that come with them. */
 const MESSAGES = {
   notSupported: "Operation not supported",
-  SyncStateNotFound: "The sync state generation is not found. Synchronization must restart.",
-  resyncChangesApplyDifferences: "Resync required. Replace any local items with the server's version.",
-  resyncChangesUploadDifferences: "Resync required. Upload any local items that the service did not return.",
+  SyncStateNotFound:
+    "The sync state generation is not found. Synchronization must restart.",
+  resyncChangesApplyDifferences:
+    "Resync required. Replace any local items with the server's version.",
+  resyncChangesUploadDifferences:
+    "Resync required. Upload any local items that the service did not return.",
 };
 
 export const standardError = (status, code) => {
-  const [standard, message] = STANDARD[status] ?? ["generalException", "Failed"];
+  const [standard, message] = STANDARD[status] ?? [
+    "generalException",
+    "Failed",
+  ];
   return [code ?? standard, MESSAGES[code] ?? message];
 };
 
@@ -88,13 +114,16 @@ export class Faults {
 
   /** Removes the rule |id|, or all of one kind, or all. */
   clear({ id, on } = {}) {
-    this.#rules = this.#rules.filter((rule) =>
-      (id !== undefined && rule.id !== id) || (on && rule.on !== on));
+    this.#rules = this.#rules.filter(
+      (rule) => (id !== undefined && rule.id !== id) || (on && rule.on !== on),
+    );
   }
 
   list() {
-    return this.#rules.map((rule) =>
-      ({ ...rule, left: rule.left === Infinity ? "always" : rule.left }));
+    return this.#rules.map((rule) => ({
+      ...rule,
+      left: rule.left === Infinity ? "always" : rule.left,
+    }));
   }
 
   /**
@@ -103,9 +132,11 @@ export class Faults {
    */
   take(kind, path) {
     const http = kind !== "handshake" && kind !== "namespace";
-    const rule = this.#rules.find(({ on, path: part }) =>
-      (on === kind || (on === "any" && http)) &&
-      (part === undefined || path.includes(part)));
+    const rule = this.#rules.find(
+      ({ on, path: part }) =>
+        (on === kind || (on === "any" && http)) &&
+        (part === undefined || path.includes(part)),
+    );
     if (!rule) return undefined;
     if (rule.skip > 0) return void rule.skip--;
     if (--rule.left <= 0) this.clear({ id: rule.id });

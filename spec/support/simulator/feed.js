@@ -34,9 +34,14 @@ export class Feed {
   change(id, fields, { now, lag = 0, deleted = false }) {
     const before = this.items.get(id) ?? this.#generated(id, now);
     const item = {
-      id, seq: ++this.seq, version: (before?.version ?? 0) + 1, deleted,
-      visible_at: Date.now() + lag, fields: { ...before?.fields, ...fields },
-      created: before?.created ?? now, changed: now,
+      id,
+      seq: ++this.seq,
+      version: (before?.version ?? 0) + 1,
+      deleted,
+      visible_at: Date.now() + lag,
+      fields: { ...before?.fields, ...fields },
+      created: before?.created ?? now,
+      changed: now,
     };
     this.items.set(id, item);
     this.#log.push({ first: item.seq, last: item.seq, id });
@@ -112,8 +117,14 @@ export class Feed {
   #made(id, seq, now) {
     const fields = { name: `generated ${seq}.txt`, size: seq };
     return {
-      id, seq, version: 1, deleted: false, visible_at: 0, fields,
-      created: now, changed: now,
+      id,
+      seq,
+      version: 1,
+      deleted: false,
+      visible_at: 0,
+      fields,
+      created: now,
+      changed: now,
     };
   }
 

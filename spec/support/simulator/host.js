@@ -16,7 +16,8 @@ import { wholeSeconds } from "./clock.js";
 export function compile(routes) {
   return routes.map(([kind, template, run]) => {
     const names = [];
-    const source = template.replace(/[.*+?^$()|[\]\\]/g, "\\$&")
+    const source = template
+      .replace(/[.*+?^$()|[\]\\]/g, "\\$&")
       .replace(/\{(\w+)\}/g, (_, name) => names.push(name) && "([^/]+)");
     return { kind, run, names, pattern: new RegExp(`^${source}/?$`, "i") };
   });
@@ -49,11 +50,13 @@ function routed(routes, path) {
   }
 }
 
-const challenge = (claims) => ["WWW-Authenticate",
+const challenge = (claims) => [
+  "WWW-Authenticate",
   'Bearer realm="", authorization_uri=' +
-  '"https://login.microsoftonline.com/common/oauth2/authorize", ' +
-  'client_id="00000003-0000-0000-c000-000000000000"' + (claims
-    ? `, error="insufficient_claims", claims="${btoa(CLAIMS)}"` : "")];
+    '"https://login.microsoftonline.com/common/oauth2/authorize", ' +
+    'client_id="00000003-0000-0000-c000-000000000000"' +
+    (claims ? `, error="insufficient_claims", claims="${btoa(CLAIMS)}"` : ""),
+];
 
 export class Host {
   /**
@@ -68,21 +71,32 @@ export class Host {
       this.#serve(request, response).catch((error) => {
         process.stderr.write(`${error.stack}\n`);
         response.destroy();
-      }));
+      }),
+    );
   }
 
   async #serve(request, response) {
     const { faults, report } = this.sim;
     const [path, query = ""] = request.url.split(/\?(.*)/s);
     const { kind, run, params } = routed(this.routes, path);
-    const entry = report.request(this.name, kind, request,
-      this.web.connection(request));
+    const entry = report.request(
+      this.name,
+      kind,
+      request,
+      this.web.connection(request),
+    );
     response.on("error", () => {});
     response.on("close", () =>
-      report.finish(entry, response.headersSent ? response.statusCode : null));
+      report.finish(entry, response.headersSent ? response.statusCode : null),
+    );
     const call = {
-      method: request.method, headers: request.headers, path, params, entry,
-      query: new URLSearchParams(query), url: this.web.origin() + request.url,
+      method: request.method,
+      headers: request.headers,
+      path,
+      params,
+      entry,
+      query: new URLSearchParams(query),
+      url: this.web.origin() + request.url,
       id: this.sim.ids.guid(),
     };
     const fault = faults.take(kind, request.url);
@@ -95,21 +109,34 @@ export class Host {
     const answer = this.#faulty(fault, call) ?? this.#right(run, call);
     if (fault?.merge) merge(answer, fault.merge, call.url);
     this.#dress(answer, fault, call);
-    await send(this.web, request, response, answer, this.#delivery(fault, call));
+    await send(
+      this.web,
+      request,
+      response,
+      answer,
+      this.#delivery(fault, call),
+    );
   }
 
   #right(run, call) {
     const { right, seen } = this.sim.tokens.check(call.headers.authorization);
     call.entry.authorization = seen && { ...seen, right };
     if (run) return run(call);
-    return this.error(call, 400, "BadRequest",
-      `Resource not found for the segment '${call.path.split("/").at(-1)}'.`);
+    return this.error(
+      call,
+      400,
+      "BadRequest",
+      `Resource not found for the segment '${call.path.split("/").at(-1)}'.`,
+    );
   }
 
   /** The answer that a fault puts in the place of the true one. */
   #faulty(fault, call) {
-    const instead = fault && ["status", "code", "body", "fill", "endless"]
-      .some((field) => fault[field] !== undefined);
+    const instead =
+      fault &&
+      ["status", "code", "body", "fill", "endless"].some(
+        (field) => fault[field] !== undefined,
+      );
     if (!instead) return undefined;
     const { seen } = this.sim.tokens.check(call.headers.authorization);
     call.entry.authorization = seen;
@@ -131,7 +158,8 @@ export class Host {
   error(call, status, code, message, { inner_code, claims } = {}) {
     const date = wholeSeconds(this.sim.clock.now()).replace("Z", "");
     const ids = {
-      date, "request-id": call.id,
+      date,
+      "request-id": call.id,
       "client-request-id": call.headers["client-request-id"] ?? call.id,
     };
     const body = this.errors(code, message, ids, inner_code);
@@ -142,10 +170,13 @@ export class Host {
   /** The headers that every answer has, and those that a fault adds. */
   #dress(answer, fault, call) {
     const now = this.sim.clock.now();
-    const type = typeof answer.body === "string" && !answer.body.startsWith("{")
-      ? "text/plain" : "application/json";
+    const type =
+      typeof answer.body === "string" && !answer.body.startsWith("{")
+        ? "text/plain"
+        : "application/json";
     const headers = [
-      ["Date", new Date(now).toUTCString()], ["Cache-Control", "no-store"],
+      ["Date", new Date(now).toUTCString()],
+      ["Cache-Control", "no-store"],
       ["request-id", call.id],
       ["client-request-id", call.headers["client-request-id"] ?? call.id],
       ["Content-Type", `${type}; charset=utf-8`],
@@ -154,8 +185,10 @@ export class Host {
     if (fault?.retry_after !== undefined)
       headers.push(["Retry-After", String(fault.retry_after)]);
     if (fault?.retry_after_date !== undefined)
-      headers.push(["Retry-After",
-        new Date(now + fault.retry_after_date * 1000).toUTCString()]);
+      headers.push([
+        "Retry-After",
+        new Date(now + fault.retry_after_date * 1000).toUTCString(),
+      ]);
     headers.push(...Object.entries(fault?.headers ?? {}));
     answer.headers = headers;
   }

@@ -15,26 +15,51 @@ const ERRORS = {
   bad_verification_code: [70018, "The device code is not valid."],
   invalid_grant: [70008, "The refresh token is expired, revoked or was used."],
   invalid_request: [90014, "A required field is missing from the request."],
-  invalid_client: [7000218, "The request must contain 'client_assertion' or 'client_secret'."],
-  unauthorized_client: [700016, "The application was not found in the directory."],
-  invalid_scope: [70011, "The provided value for the input parameter 'scope' is not valid."],
-  unsupported_grant_type: [70003, "The app requested an unsupported grant type."],
-  consent_required: [65001, "The user or administrator has not consented to use the application.",
-    { error: "invalid_grant", suberror: "consent_required" }],
-  interaction_required: [50076, "You must use multi-factor authentication.",
-    { error: "interaction_required", suberror: "basic_action" }],
-  temporarily_unavailable: [90033, "A transient error has occurred. Please try again."],
+  invalid_client: [
+    7000218,
+    "The request must contain 'client_assertion' or 'client_secret'.",
+  ],
+  unauthorized_client: [
+    700016,
+    "The application was not found in the directory.",
+  ],
+  invalid_scope: [
+    70011,
+    "The provided value for the input parameter 'scope' is not valid.",
+  ],
+  unsupported_grant_type: [
+    70003,
+    "The app requested an unsupported grant type.",
+  ],
+  consent_required: [
+    65001,
+    "The user or administrator has not consented to use the application.",
+    { error: "invalid_grant", suberror: "consent_required" },
+  ],
+  interaction_required: [
+    50076,
+    "You must use multi-factor authentication.",
+    { error: "interaction_required", suberror: "basic_action" },
+  ],
+  temporarily_unavailable: [
+    90033,
+    "A transient error has occurred. Please try again.",
+  ],
 };
 
 /** The body of an error, also of one that a fault asks for. */
 export function loginErrors(code, message, ids) {
   const [number, words, extra] = ERRORS[code] ?? [50000, message];
   return {
-    error: code, ...extra,
-    error_description: `AADSTS${number}: ${words} Trace ID: ${ids["request-id"]}` +
+    error: code,
+    ...extra,
+    error_description:
+      `AADSTS${number}: ${words} Trace ID: ${ids["request-id"]}` +
       ` Correlation ID: ${ids["client-request-id"]} Timestamp: ${ids.date}Z`,
-    error_codes: [number], timestamp: `${ids.date}Z`,
-    trace_id: ids["request-id"], correlation_id: ids["client-request-id"],
+    error_codes: [number],
+    timestamp: `${ids.date}Z`,
+    trace_id: ids["request-id"],
+    correlation_id: ids["client-request-id"],
   };
 }
 
@@ -50,15 +75,20 @@ export class Login {
 
   routes() {
     return [
-      ["devicecode", "/{tenant}/oauth2/v2.0/devicecode", (call) => this.#device(call)],
+      [
+        "devicecode",
+        "/{tenant}/oauth2/v2.0/devicecode",
+        (call) => this.#device(call),
+      ],
       ["token", "/{tenant}/oauth2/v2.0/token", (call) => this.#token(call)],
     ];
   }
 
   /** What the user does with a code: approve, decline, or let it expire. */
   decide(state, user_code) {
-    const found = [...this.codes.values()].filter((code) =>
-      user_code === undefined || code.user_code === user_code);
+    const found = [...this.codes.values()].filter(
+      (code) => user_code === undefined || code.user_code === user_code,
+    );
     for (const code of found) code.state = state;
     return found.length;
   }
@@ -77,9 +107,13 @@ export class Login {
 
   #fields(call) {
     const fields = Object.fromEntries(new URLSearchParams(call.text));
-    call.entry.form = Object.fromEntries(Object.entries(fields)
-      .map(([name, value]) => /token|code$|secret/.test(name)
-        ? [name, `sha256:${digest(value)}`] : [name, value]));
+    call.entry.form = Object.fromEntries(
+      Object.entries(fields).map(([name, value]) =>
+        /token|code$|secret/.test(name)
+          ? [name, `sha256:${digest(value)}`]
+          : [name, value],
+      ),
+    );
     return fields;
   }
 
@@ -95,17 +129,25 @@ export class Login {
     const code = {
       device_code: `simulated-device-${ids.hex(40)}`,
       user_code: `SIM${String(++this.#codes).padStart(6, "0")}`,
-      client_id, scope, tenant: call.params.tenant, state: "pending",
-      until: Date.now() + settings.device_lifetime * 1000, polled: -Infinity,
+      client_id,
+      scope,
+      tenant: call.params.tenant,
+      state: "pending",
+      until: Date.now() + settings.device_lifetime * 1000,
+      polled: -Infinity,
     };
     this.codes.set(code.device_code, code);
     const verification_uri = "https://microsoft.com/devicelogin";
     return {
-      status: 200, body: {
-        device_code: code.device_code, user_code: code.user_code,
-        verification_uri, expires_in: settings.device_lifetime,
+      status: 200,
+      body: {
+        device_code: code.device_code,
+        user_code: code.user_code,
+        verification_uri,
+        expires_in: settings.device_lifetime,
         interval: settings.device_interval,
-        message: "To sign in, use a web browser to open the page " +
+        message:
+          "To sign in, use a web browser to open the page " +
           `${verification_uri} and enter the code ${code.user_code} to authenticate.`,
       },
     };
@@ -126,20 +168,25 @@ export class Login {
       return this.#fail(call, "bad_verification_code");
     if (code.state === "expired" || Date.now() > code.until)
       return this.#fail(call, "expired_token");
-    if (code.state === "declined") return this.#fail(call, "authorization_declined");
+    if (code.state === "declined")
+      return this.#fail(call, "authorization_declined");
     if (code.state === "approved") {
       this.codes.delete(device_code);
       return this.#issue(code);
     }
-    const soon = Date.now() - code.polled < this.sim.settings.device_interval * 1000;
+    const soon =
+      Date.now() - code.polled < this.sim.settings.device_interval * 1000;
     code.polled = Date.now();
     return this.#fail(call, soon ? "slow_down" : "authorization_pending");
   }
 
   #renew(call, { refresh_token, client_id }) {
     const known = this.#refresh.get(refresh_token);
-    if (!known || known.client_id !== client_id ||
-      (known.used && this.sim.settings.refresh_once))
+    if (
+      !known ||
+      known.client_id !== client_id ||
+      (known.used && this.sim.settings.refresh_once)
+    )
       return this.#fail(call, "invalid_grant");
     known.used = true;
     return this.#issue(known);
@@ -152,9 +199,14 @@ export class Login {
     tokens.add(access_token, { seconds: expires_in });
     this.sim.report.count("tokens");
     return {
-      status: 200, body: {
-        token_type: "Bearer", scope, expires_in, ext_expires_in: expires_in,
-        access_token, refresh_token: this.grant(client_id, scope),
+      status: 200,
+      body: {
+        token_type: "Bearer",
+        scope,
+        expires_in,
+        ext_expires_in: expires_in,
+        access_token,
+        refresh_token: this.grant(client_id, scope),
       },
     };
   }

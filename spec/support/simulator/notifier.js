@@ -2,7 +2,7 @@
  * Notifications: a change of an item, or a control request, becomes an event on
  * every joined socket whose subscription is of that drive or list.
  */
-import { once } from "node:events";
+import { either } from "../common/events.js";
 import { sevenDigits } from "./clock.js";
 
 /** Sent before the transport must have taken them. */
@@ -15,7 +15,8 @@ export class Notifier {
       const { notify_delay, notify_repeat } = sim.settings;
       const count = notify ?? notify_repeat;
       const send = () => this.notify({ library, count });
-      if (count > 0) notify_delay ? setTimeout(send, notify_delay).unref() : send();
+      if (count > 0)
+        notify_delay ? setTimeout(send, notify_delay).unref() : send();
     });
   }
 
@@ -26,14 +27,20 @@ export class Notifier {
     const expires = expires_at === null ? undefined : sevenDigits(expires_at);
     if ((shape ?? settings.payload) === "B")
       return {
-        clientState: client_state, subscriptionId: id,
-        subscriptionExpirationDateTime: expires, userId: world.user,
+        clientState: client_state,
+        subscriptionId: id,
+        subscriptionExpirationDateTime: expires,
+        userId: world.user,
         resource: library.list,
       };
     const entry = {
-      subscriptionId: id, clientState: client_state,
-      expirationDateTime: expires, resource: library.list,
-      tenantId: world.tenant, siteUrl: world.site_url, webId: world.web,
+      subscriptionId: id,
+      clientState: client_state,
+      expirationDateTime: expires,
+      resource: library.list,
+      tenantId: world.tenant,
+      siteUrl: world.site_url,
+      webId: world.web,
     };
     return { value: Array(entries).fill(entry) };
   }
@@ -45,12 +52,16 @@ export class Notifier {
    * @returns {Promise<number>} how many events were sent
    */
   async notify(what) {
-    const records = this.sim.sockets.flatMap((host) => [...host.joined()])
-      .filter(({ subscription }) =>
-        (!what.library || subscription.library === what.library) &&
-        (!what.subscription || subscription.id === what.subscription));
-    const sent = await Promise.all(records.map((record) =>
-      this.#send(record, what)));
+    const records = this.sim.sockets
+      .flatMap((host) => [...host.joined()])
+      .filter(
+        ({ subscription }) =>
+          (!what.library || subscription.library === what.library) &&
+          (!what.subscription || subscription.id === what.subscription),
+      );
+    const sent = await Promise.all(
+      records.map((record) => this.#send(record, what)),
+    );
     return sent.reduce((sum, count) => sum + count, 0);
   }
 
@@ -71,7 +82,7 @@ export class Notifier {
       this.sim.report.count("notifications");
       // A burst must not pile up here when the client reads slowly.
       if (sent % BATCH === BATCH - 1 && conn.writeBuffer.length > 0)
-        await Promise.race([once(conn, "drain"), once(conn, "close")]);
+        await either(conn, "drain", "close");
     }
     return count;
   }

@@ -1,6 +1,6 @@
 /** The command line of the simulator. */
 import { parseArgs } from "node:util";
-import { parse, SETTINGS } from "./settings.js";
+import { parse, settings, SETTINGS } from "./settings.js";
 
 export const HELP = `Usage: node spec/support/simulator [options]
 
@@ -28,18 +28,24 @@ ends with the pipe on its stdin, or on SIGTERM.
   --help
 
 Settings, with their defaults:
-${Object.entries(SETTINGS).map(([name, [value, does]]) =>
-  `  ${name} = ${JSON.stringify(value)}\n      ${does}`).join("\n")}
+${Object.entries(SETTINGS)
+  .map(
+    ([name, [value, does]]) =>
+      `  ${name} = ${JSON.stringify(value)}\n      ${does}`,
+  )
+  .join("\n")}
 `;
 
 /** A mistake on the command line. */
 function usage(message) {
-  return Object.assign(new Error(`simulator: ${message}; --help helps`),
-    { usage: true });
+  return Object.assign(new Error(`simulator: ${message}; --help helps`), {
+    usage: true,
+  });
 }
 
 const OWN = {
-  help: { type: "boolean" }, demo: { type: "boolean" },
+  help: { type: "boolean" },
+  demo: { type: "boolean" },
   "demo-changes": { type: "string", default: "5" },
   "demo-every": { type: "string", default: "1000" },
   port: { type: "string", default: "0" },
@@ -75,6 +81,11 @@ function settingsOf(values) {
     if (!name) throw usage(`--set takes NAME=VALUE, not "${pair}"`);
     given[name] = parse(name, text);
   }
+  try {
+    settings(given);
+  } catch (error) {
+    throw usage(error.message);
+  }
   return given;
 }
 
@@ -83,26 +94,35 @@ function settingsOf(values) {
  * @returns {object} what start() takes; { help: true } for --help
  */
 export function options(args) {
-  const own = Object.fromEntries(Object.keys(SETTINGS)
-    .map((name) => [dashed(name), { type: "string" }]));
+  const own = Object.fromEntries(
+    Object.keys(SETTINGS).map((name) => [dashed(name), { type: "string" }]),
+  );
   let values;
   try {
     ({ values } = parseArgs({ args, options: { ...own, ...OWN } }));
   } catch (error) {
     throw usage(error.message.split(". ")[0]);
   }
-  if (!["on", "off"].includes(values.tls)) throw usage("--tls must be on or off");
+  if (!["on", "off"].includes(values.tls))
+    throw usage("--tls must be on or off");
   return {
-    help: values.help, demo: values.demo && {
-      changes: number(values, "demo-changes"), every: number(values, "demo-every"),
+    help: values.help,
+    demo: values.demo && {
+      changes: number(values, "demo-changes"),
+      every: number(values, "demo-every"),
     },
     ports: {
-      graph: number(values, "port"), socket: number(values, "socket-port"),
-      login: number(values, "login-port"), control: number(values, "control-port"),
+      graph: number(values, "port"),
+      socket: number(values, "socket-port"),
+      login: number(values, "login-port"),
+      control: number(values, "control-port"),
     },
-    sockets: number(values, "socket-hosts", 1), tls: values.tls === "on",
-    certificates: values.certificates, certificate: values.certificate,
-    seed: number(values, "seed"), tokens: values.token,
+    sockets: number(values, "socket-hosts", 1),
+    tls: values.tls === "on",
+    certificates: values.certificates,
+    certificate: values.certificate,
+    seed: number(values, "seed"),
+    tokens: values.token,
     settings: settingsOf(values),
   };
 }

@@ -19,7 +19,6 @@ export function identifiers(seed) {
     while (text.length < digits) text += next().toString(16).padStart(8, "0");
     return text.slice(0, digits);
   };
-  const guid = () =>
-    `${hex(8)}-${hex(4)}-4${hex(3)}-a${hex(3)}-${hex(12)}`;
+  const guid = () => `${hex(8)}-${hex(4)}-4${hex(3)}-a${hex(3)}-${hex(12)}`;
   return { hex, guid };
 }

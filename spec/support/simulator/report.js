@@ -2,8 +2,9 @@
  * What was seen: every HTTP request, every connection of the socket hosts, how
  * many sockets were joined at each moment, and counters to wait for.
  *
- * Times are ms since the start of the simulator, on a monotonic clock. Values
- * of Authorization, Cookie and token-like fields appear as hashes only.
+ * Times are ms since the start of the simulator, on a monotonic clock. The
+ * values of Authorization and Cookie, and the secrets in a form of the login
+ * service, appear as hashes only; of a handshake's query there are the names.
  */
 import { performance } from "node:perf_hooks";
 import { Counters } from "../common/counters.js";
@@ -17,15 +18,24 @@ const NOW = ["pending", "connections", "sockets", "default_sockets"];
 
 const ms = () => Math.round(performance.now() * 1000) / 1000;
 
-const hidden = (headers) => Object.fromEntries(Object.entries(headers)
-  .filter(([name]) => !name.startsWith(":"))
-  .map(([name, value]) => ["authorization", "cookie", "proxy-authorization"]
-    .includes(name) ? [name, `sha256:${digest(String(value))}`] : [name, value]));
+const hidden = (headers) =>
+  Object.fromEntries(
+    Object.entries(headers)
+      .filter(([name]) => !name.startsWith(":"))
+      .map(([name, value]) =>
+        ["authorization", "cookie", "proxy-authorization"].includes(name)
+          ? [name, `sha256:${digest(String(value))}`]
+          : [name, value],
+      ),
+  );
 
-const tlsOf = (socket) => socket?.getProtocol && {
-  version: socket.getProtocol(), name: socket.servername || null,
-  alpn: socket.alpnProtocol || null, resumed: socket.isSessionReused(),
-};
+const tlsOf = (socket) =>
+  socket?.getProtocol && {
+    version: socket.getProtocol(),
+    name: socket.servername || null,
+    alpn: socket.alpnProtocol || null,
+    resumed: socket.isSessionReused(),
+  };
 
 function keep(list, entry) {
   if (list.length >= KEPT) list.splice(0, KEPT / 2);
@@ -37,8 +47,10 @@ function keep(list, entry) {
 function arrival(request, connection) {
   const socket = request.stream?.session?.socket ?? request.socket;
   return {
-    headers: hidden(request.headers), http: request.httpVersion,
-    connection: connection?.id, remote: connection?.remote,
+    headers: hidden(request.headers),
+    http: request.httpVersion,
+    connection: connection?.id,
+    remote: connection?.remote,
     tls: tlsOf(socket),
   };
 }
@@ -60,8 +72,17 @@ export class Report extends Counters {
   request(host, kind, request, connection) {
     const [path, query = ""] = request.url.split(/\?(.*)/s);
     const entry = keep(this.requests, {
-      n: ++this.#last, host, kind, method: request.method, path, query,
-      began: ms(), ended: null, status: null, fault: null, authorization: null,
+      n: ++this.#last,
+      host,
+      kind,
+      method: request.method,
+      path,
+      query,
+      began: ms(),
+      ended: null,
+      status: null,
+      fault: null,
+      authorization: null,
       ...arrival(request, connection),
     });
     this.count("requests");
@@ -83,11 +104,22 @@ export class Report extends Counters {
   handshake(host, request, connection) {
     const query = request.url.split(/\?(.*)/s)[1] ?? "";
     const entry = keep(this.sockets, {
-      n: ++this.#last, host, path: request.url.split("?")[0],
+      n: ++this.#last,
+      host,
+      path: request.url.split("?")[0],
       query_names: query.split("&").map((pair) => pair.split("=")[0]),
-      query_exact: null, subscription: null, engine: null,
-      asked: ms(), refused: null, opened: null, joined: null, left: null,
-      closed: null, reason: null, namespaces: [], fault: null,
+      query_exact: null,
+      subscription: null,
+      engine: null,
+      asked: ms(),
+      refused: null,
+      opened: null,
+      joined: null,
+      left: null,
+      closed: null,
+      reason: null,
+      namespaces: [],
+      fault: null,
       ...arrival(request, connection),
     });
     this.count("handshakes");
@@ -148,6 +180,14 @@ export class Report extends Counters {
   /** All of it, as JSON shows it. */
   all() {
     const { requests, sockets, timeline, counters, lowest, highest } = this;
-    return { now: ms(), counters, lowest, highest, timeline, requests, sockets };
+    return {
+      now: ms(),
+      counters,
+      lowest,
+      highest,
+      timeline,
+      requests,
+      sockets,
+    };
   }
 }

@@ -10,18 +10,24 @@ import { change, SETTINGS } from "./settings.js";
 import { DISCONNECTS } from "./socket_host.js";
 
 const WHERE = {
-  drive: "id of the drive; default: that of /me/drive", list: "or of the list",
+  drive: "id of the drive; default: that of /me/drive",
+  list: "or of the list",
 };
 const NOTIFY = "how many events a change causes; default: a setting; 0: none";
 
 /** [name, sentence] lines as the help of a field */
-const choices = (table) => Object.entries(table)
-  .map(([name, { does }]) => `${name}: ${does}`).join("; ");
+const choices = (table) =>
+  Object.entries(table)
+    .map(([name, { does }]) => `${name}: ${does}`)
+    .join("; ");
 
 function items(sim) {
   const { world } = sim;
   const how = ({ notify }, more) => ({
-    notify, now: sim.clock.now(), lag: sim.settings.delta_lag, ...more,
+    notify,
+    now: sim.clock.now(),
+    lag: sim.settings.delta_lag,
+    ...more,
   });
   const existing = (library, id) => {
     if (!library.feed.has(id)) throw new Refusal(`no item "${id}"`, 404);
@@ -30,8 +36,12 @@ function items(sim) {
     "POST /items/create": {
       does: "creates items; each change notifies by itself",
       takes: {
-        ...WHERE, id: "default: a new one", count: "default 1", name: "file name",
-        fields: "further fields of the driveItem", notify: NOTIFY,
+        ...WHERE,
+        id: "default: a new one",
+        count: "default 1",
+        name: "file name",
+        fields: "further fields of the driveItem",
+        notify: NOTIFY,
       },
       run: (given) => {
         const library = world.named(given);
@@ -48,13 +58,19 @@ function items(sim) {
     "POST /items/update": {
       does: "changes an item",
       takes: {
-        ...WHERE, id: "of the item", name: "new name",
-        fields: "further fields", notify: NOTIFY,
+        ...WHERE,
+        id: "of the item",
+        name: "new name",
+        fields: "further fields",
+        notify: NOTIFY,
       },
       run: (given) => {
         const library = world.named(given);
         existing(library, given.id);
-        const fields = { ...(given.name && { name: given.name }), ...given.fields };
+        const fields = {
+          ...(given.name && { name: given.name }),
+          ...given.fields,
+        };
         const { version } = world.change(library, given.id, fields, how(given));
         return { version };
       },
@@ -82,7 +98,10 @@ function items(sim) {
       takes: { count: "default 1", id: "of the drive", name: "of the drive" },
       run: ({ count = 1, id, name }) => ({
         drives: Array.from({ length: count }, () => {
-          const made = world.add({ ...(id && { drive: id }), ...(name && { name }) });
+          const made = world.add({
+            ...(id && { drive: id }),
+            ...(name && { name }),
+          });
           return { drive: made.drive, list: made.list };
         }),
       }),
@@ -90,8 +109,10 @@ function items(sim) {
     "POST /delta/resync": {
       does: "refuses every delta link given so far; a fresh enumeration works",
       takes: {
-        ...WHERE, status: "default 410",
-        code: "default resyncRequired; resyncChangesApplyDifferences, " +
+        ...WHERE,
+        status: "default 410",
+        code:
+          "default resyncRequired; resyncChangesApplyDifferences, " +
           "resyncChangesUploadDifferences, SyncStateNotFound …",
         inner_code: "code of innerError",
         location: "false: without the Location of a fresh enumeration",
@@ -111,10 +132,14 @@ function hostNamed(sim, name) {
 
 /** The records that a control request means. */
 function records(sim, { subscription, socket, count }) {
-  const open = sim.sockets.flatMap((host) => [...host.open.values()])
-    .filter((record) =>
-      (subscription === undefined || record.subscription?.id === subscription) &&
-      (socket === undefined || record.entry.n === socket));
+  const open = sim.sockets
+    .flatMap((host) => [...host.open.values()])
+    .filter(
+      (record) =>
+        (subscription === undefined ||
+          record.subscription?.id === subscription) &&
+        (socket === undefined || record.entry.n === socket),
+    );
   return open.slice(0, count);
 }
 
@@ -129,10 +154,15 @@ function sockets(sim) {
     "POST /notify": {
       does: "sends notifications to the joined sockets",
       takes: {
-        ...WHERE, drive: "only for this drive; default: all",
-        subscription: "only for this one", count: "events for each; default 1",
-        shape: "payload A or B", as: "text or object", entries: "of payload A",
-        event: 'default "notification"', data: "this argument, not a payload",
+        ...WHERE,
+        drive: "only for this drive; default: all",
+        subscription: "only for this one",
+        count: "events for each; default 1",
+        shape: "payload A or B",
+        as: "text or object",
+        entries: "of payload A",
+        event: 'default "notification"',
+        data: "this argument, not a payload",
         args: "all arguments, as a list",
       },
       run: async ({ drive, list, ...what }) => {
@@ -155,7 +185,9 @@ function sockets(sim) {
       takes: { ...SOCKETS, how: choices(DISCONNECTS) },
       run: ({ how = "server_close", ...which }) => {
         if (!(how in DISCONNECTS))
-          throw new Refusal(`"how" must be one of ${Object.keys(DISCONNECTS).join(", ")}`);
+          throw new Refusal(
+            `"how" must be one of ${Object.keys(DISCONNECTS).join(", ")}`,
+          );
         const found = records(sim, which);
         for (const record of found) DISCONNECTS[how].run(record);
         return { sockets: found.length };
@@ -165,8 +197,9 @@ function sockets(sim) {
       does: "ends subscriptions: their tokens are refused from now on",
       takes: { id: "only this one" },
       run: ({ id }) => {
-        const found = [...sim.subscriptions.all.values()].filter((one) =>
-          !one.expired && (id === undefined || one.id === id));
+        const found = [...sim.subscriptions.all.values()].filter(
+          (one) => !one.expired && (id === undefined || one.id === id),
+        );
         for (const one of found) sim.subscriptions.expire(one);
         return { expired: found.length };
       },
@@ -179,7 +212,8 @@ function users(sim) {
     "POST /tokens/add": {
       does: "makes a Bearer token good",
       takes: {
-        token: "the token", seconds: "how long; default: for ever",
+        token: "the token",
+        seconds: "how long; default: for ever",
         app: "true: an application's, without a user",
       },
       run: ({ token, ...how }) => sim.tokens.add(token, how),
@@ -192,21 +226,33 @@ function users(sim) {
     "POST /login/approve": {
       does: "the user enters the device code and agrees",
       takes: { user_code: "default: all pending" },
-      run: ({ user_code }) => ({ codes: sim.login.decide("approved", user_code) }),
+      run: ({ user_code }) => ({
+        codes: sim.login.decide("approved", user_code),
+      }),
     },
     "POST /login/decline": {
-      does: "the user refuses", takes: { user_code: "default: all pending" },
-      run: ({ user_code }) => ({ codes: sim.login.decide("declined", user_code) }),
+      does: "the user refuses",
+      takes: { user_code: "default: all pending" },
+      run: ({ user_code }) => ({
+        codes: sim.login.decide("declined", user_code),
+      }),
     },
     "POST /login/expire": {
-      does: "device codes are too old", takes: { user_code: "default: all" },
-      run: ({ user_code }) => ({ codes: sim.login.decide("expired", user_code) }),
+      does: "device codes are too old",
+      takes: { user_code: "default: all" },
+      run: ({ user_code }) => ({
+        codes: sim.login.decide("expired", user_code),
+      }),
     },
     "POST /login/grant": {
       does: "gives a refresh token without a device code",
-      takes: { client_id: "of whom", scope: "default Files.Read offline_access" },
-      run: ({ client_id, scope }) =>
-        ({ refresh_token: sim.login.grant(client_id, scope) }),
+      takes: {
+        client_id: "of whom",
+        scope: "default Files.Read offline_access",
+      },
+      run: ({ client_id, scope }) => ({
+        refresh_token: sim.login.grant(client_id, scope),
+      }),
     },
     "POST /login/revoke": {
       does: "refresh tokens given so far are refused (invalid_grant)",
@@ -218,16 +264,28 @@ function users(sim) {
 function state(sim) {
   const { settings, world, report, faults } = sim;
   return {
-    settings, ids: world.directory(), counters: report.counters,
+    settings,
+    ids: world.directory(),
+    counters: report.counters,
     faults: faults.list(),
-    drives: world.libraries.map(({ drive, list, name, feed }) =>
-      ({ drive, list, name, changes: feed.seq, shown: feed.head() })),
-    subscriptions: [...sim.subscriptions.all.values()].map((one) => ({
-      id: one.id, drive: one.library.drive, host: one.host,
-      expired: one.expired, expires_at: one.expires_at && one.expires_at / 1000,
+    drives: world.libraries.map(({ drive, list, name, feed }) => ({
+      drive,
+      list,
+      name,
+      changes: feed.seq,
+      shown: feed.head(),
     })),
-    codes: [...sim.login.codes.values()].map(({ user_code, state: now }) =>
-      ({ user_code, state: now })),
+    subscriptions: [...sim.subscriptions.all.values()].map((one) => ({
+      id: one.id,
+      drive: one.library.drive,
+      host: one.host,
+      expired: one.expired,
+      expires_at: one.expires_at && one.expires_at / 1000,
+    })),
+    codes: [...sim.login.codes.values()].map(({ user_code, state: now }) => ({
+      user_code,
+      state: now,
+    })),
   };
 }
 
@@ -242,13 +300,15 @@ export const requests = (sim) => ({
     run: () => sim.report.all(),
   },
   "POST /report/clear": {
-    does: "forgets it, but not what is open", run: () => sim.report.clear(),
+    does: "forgets it, but not what is open",
+    run: () => sim.report.clear(),
   },
   ...waiting(sim.report),
   "POST /settings": {
     does: "changes settings",
-    takes: Object.fromEntries(Object.entries(SETTINGS)
-      .map(([name, [, does]]) => [name, does])),
+    takes: Object.fromEntries(
+      Object.entries(SETTINGS).map(([name, [, does]]) => [name, does]),
+    ),
     run: (given) => {
       change(sim.settings, given);
       for (const host of sim.sockets) host.refresh();
@@ -256,13 +316,17 @@ export const requests = (sim) => ({
     },
   },
   "POST /faults/add": {
-    does: "the next requests of a kind go wrong", takes: FIELDS,
+    does: "the next requests of a kind go wrong",
+    takes: FIELDS,
     run: (rule) => ({ id: sim.faults.add(rule) }),
   },
   "POST /faults/clear": {
-    does: "removes rules", takes: { id: "only this one", on: "only of this kind" },
+    does: "removes rules",
+    takes: { id: "only this one", on: "only of this kind" },
     run: (which) => sim.faults.clear(which),
   },
-  ...items(sim), ...sockets(sim), ...users(sim),
+  ...items(sim),
+  ...sockets(sim),
+  ...users(sim),
   ...network("/hosts", "host", (name) => hostNamed(sim, name)),
 });

@@ -9,27 +9,35 @@ import { wholeSeconds } from "./clock.js";
 export const collection = (value) => ({ value });
 
 const webUrl = (library, name = "") =>
-  `https://contoso.sharepoint.com/sites/simulated/${
-    encodeURIComponent(library.name)}${name && `/${encodeURIComponent(name)}`}`;
+  `https://contoso.sharepoint.com/sites/simulated/${encodeURIComponent(
+    library.name,
+  )}${name && `/${encodeURIComponent(name)}`}`;
 
 /** @param {Library} library */
 export const drive = (world, library) => ({
-  id: library.drive, driveType: library.type, name: library.name,
+  id: library.drive,
+  driveType: library.type,
+  name: library.name,
   webUrl: webUrl(library),
   owner: { user: { id: world.user, displayName: "Simulated User" } },
   quota: { state: "normal", total: 1099511627776, used: library.feed.seq },
   sharePointIds: {
-    listId: library.list, siteUrl: world.site_url, webId: world.web,
+    listId: library.list,
+    siteUrl: world.site_url,
+    webId: world.web,
     tenantId: world.tenant,
   },
 });
 
 /** @param {Library} library */
 export const list = (world, library) => ({
-  id: library.list, name: library.name, displayName: library.name,
+  id: library.list,
+  name: library.name,
+  displayName: library.name,
   webUrl: webUrl(library),
   list: {
-    template: library.drive ? "documentLibrary" : "genericList", hidden: false,
+    template: library.drive ? "documentLibrary" : "genericList",
+    hidden: false,
   },
   parentReference: { siteId: world.site },
 });
@@ -40,8 +48,10 @@ const parents = new WeakMap();
 function parent(library) {
   if (!parents.has(library))
     parents.set(library, {
-      driveId: library.drive, driveType: library.type,
-      id: `root-${library.list}`, path: `/drives/${library.drive}/root:`,
+      driveId: library.drive,
+      driveType: library.type,
+      id: `root-${library.list}`,
+      path: `/drives/${library.drive}/root:`,
       siteId: library.site,
     });
   return parents.get(library);
@@ -49,7 +59,10 @@ function parent(library) {
 
 /** @param {Library} library */
 export const root = (library) => ({
-  id: `root-${library.list}`, name: "root", root: {}, webUrl: webUrl(library),
+  id: `root-${library.list}`,
+  name: "root",
+  root: {},
+  webUrl: webUrl(library),
   folder: { childCount: library.feed.items.size },
   parentReference: { driveId: library.drive, driveType: library.type },
 });
@@ -61,15 +74,21 @@ export function driveItem(library, item) {
   const { id, version, fields } = item;
   if (item.deleted)
     return {
-      id, deleted: { state: "deleted" },
+      id,
+      deleted: { state: "deleted" },
       parentReference: { driveId: library.drive, driveType: library.type },
     };
   const name = fields.name ?? `${id}.txt`;
   const shown = {
-    id, eTag: `"{${id}},${version}"`, cTag: `"c:{${id}},${version}"`, name,
-    size: 0, createdDateTime: wholeSeconds(item.created),
+    id,
+    eTag: `"{${id}},${version}"`,
+    cTag: `"c:{${id}},${version}"`,
+    name,
+    size: 0,
+    createdDateTime: wholeSeconds(item.created),
     lastModifiedDateTime: wholeSeconds(item.changed),
-    webUrl: webUrl(library, name), parentReference: parent(library),
+    webUrl: webUrl(library, name),
+    parentReference: parent(library),
     file: fields.folder ? undefined : FILE,
   };
   Object.assign(shown, fields);
@@ -81,13 +100,15 @@ export function driveItem(library, item) {
 export function listItem(library, item) {
   if (item.deleted)
     return {
-      id: item.id, deleted: { state: "deleted" },
+      id: item.id,
+      deleted: { state: "deleted" },
       parentReference: { siteId: library.site },
     };
   const { name = `${item.id}.txt`, ...fields } = item.fields;
   const title = item.stale ? `older ${name}` : name;
   return {
-    id: item.id, eTag: `"{${item.id}},${item.version}"`,
+    id: item.id,
+    eTag: `"{${item.id}},${item.version}"`,
     createdDateTime: wholeSeconds(item.created),
     lastModifiedDateTime: wholeSeconds(item.changed),
     webUrl: webUrl(library, name),
@@ -98,31 +119,41 @@ export function listItem(library, item) {
 }
 
 /** The two kinds of feeds: how delta shows their items. */
-export const driveItems =
-  { type: "Collection(driveItem)", show: driveItem, root };
+export const driveItems = {
+  type: "Collection(driveItem)",
+  show: driveItem,
+  root,
+};
 export const listItems = { type: "Collection(listItem)", show: listItem };
 
 /** An item of somebody else's drive, as sharedWithMe shows it. */
 export const remoteItem = (library) => ({
-  id: `shared-${library.list}`, name: library.name,
+  id: `shared-${library.list}`,
+  name: library.name,
   remoteItem: {
-    id: `root-${library.list}`, name: library.name, folder: {},
+    id: `root-${library.list}`,
+    name: library.name,
+    folder: {},
     parentReference: { driveId: library.drive, driveType: library.type },
   },
 });
 
 export const me = (world) => ({
-  id: world.user, displayName: "Simulated User",
+  id: world.user,
+  displayName: "Simulated User",
   userPrincipalName: "user@contoso.example",
 });
 
 /** The sites whose name contains |search|; "*" is all. */
 export function sites(world, search) {
   const site = {
-    id: world.site, name: "simulated", displayName: "Simulated Site",
+    id: world.site,
+    name: "simulated",
+    displayName: "Simulated Site",
     webUrl: world.site_url,
   };
-  const found = search === "*" ||
+  const found =
+    search === "*" ||
     site.displayName.toLowerCase().includes(search.toLowerCase());
   return found ? [site] : [];
 }

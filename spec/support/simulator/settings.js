@@ -15,18 +15,29 @@ export const SETTINGS = {
   namespace: ["/notifications", "path of the notificationUrl"],
   socket_names: [["localhost"], "host names for notificationUrls, in turn"],
   lifetime: [1200, "s until a subscription expires; null: none is stated"],
-  expiry: ["close", "what its sockets then see: close (of the transport), " +
-    "disconnect (of the namespace), silent",
-  ["close", "disconnect", "silent"]],
-  payload: ["A", "shape of notifications: A (2026) or B (2024, personal)",
-    ["A", "B"]],
-  as: ["text", "argument of the event: text (JSON in a string) or object",
-    ["text", "object"]],
+  expiry: [
+    "close",
+    "what its sockets then see: close (of the transport), " +
+      "disconnect (of the namespace), silent",
+    ["close", "disconnect", "silent"],
+  ],
+  payload: [
+    "A",
+    "shape of notifications: A (2026) or B (2024, personal)",
+    ["A", "B"],
+  ],
+  as: [
+    "text",
+    "argument of the event: text (JSON in a string) or object",
+    ["text", "object"],
+  ],
   notify_delay: [0, "ms from a change to its notification"],
   notify_repeat: [1, "events for each change"],
   delta_lag: [0, "ms until delta shows a change"],
-  delta_duplicates: [false, "delta shows a changed item twice in a page, " +
-    "its older version first"],
+  delta_duplicates: [
+    false,
+    "delta shows a changed item twice in a page, " + "its older version first",
+  ],
   page_size: [200, "items in a page of delta where $top does not say"],
   clock: [0, "s that the server's clock is ahead"],
   gzip: [false, "compress every answer for who accepts it"],
@@ -46,12 +57,17 @@ function check(name, value) {
   }
   const [standard, , choices] = SETTINGS[name];
   if (value === null && NULLABLE.has(name)) return;
-  const fits = choices ? choices.includes(value)
-    : Array.isArray(standard) ? Array.isArray(value) && value.length > 0
-    : typeof value === typeof standard;
+  const fits = choices
+    ? choices.includes(value)
+    : Array.isArray(standard)
+      ? Array.isArray(value) && value.length > 0
+      : typeof value === typeof standard;
   if (!fits) {
-    const wanted = choices ? choices.join(" or ")
-      : Array.isArray(standard) ? "a list" : `a ${typeof standard}`;
+    const wanted = choices
+      ? choices.join(" or ")
+      : Array.isArray(standard)
+        ? "a list"
+        : `a ${typeof standard}`;
     throw new Refusal(`setting "${name}" must be ${wanted}`);
   }
 }
@@ -61,8 +77,9 @@ function check(name, value) {
  * @param {object} given
  */
 export function settings(given) {
-  const values = Object.fromEntries(Object.entries(SETTINGS)
-    .map(([name, [standard]]) => [name, standard]));
+  const values = Object.fromEntries(
+    Object.entries(SETTINGS).map(([name, [standard]]) => [name, standard]),
+  );
   return change(values, given);
 }
 

@@ -24,7 +24,11 @@ import { World } from "./world.js";
 function socketHosts(sim, web, { sockets, ports }) {
   return Array.from({ length: sockets }, (_, at) => {
     const port = at === 0 ? ports.socket : 0;
-    return new SocketHost(sim, web(port, true), at ? `socket${at + 1}` : "socket");
+    return new SocketHost(
+      sim,
+      web(port, true),
+      at ? `socket${at + 1}` : "socket",
+    );
   });
 }
 
@@ -46,12 +50,20 @@ function watchExpiry(sim) {
  */
 export async function start(options) {
   const folder = options.tls ? await certificates(options.certificates) : null;
-  const web = (port, h2) => new Web({
-    tls: options.tls, h2, folder, certificate: options.certificate, port,
-  });
+  const web = (port, h2) =>
+    new Web({
+      tls: options.tls,
+      h2,
+      folder,
+      certificate: options.certificate,
+      port,
+    });
   const sim = {
-    settings: settings(options.settings), ids: identifiers(options.seed),
-    faults: new Faults(), report: new Report(), tokens: new Tokens(),
+    settings: settings(options.settings),
+    ids: identifiers(options.seed),
+    faults: new Faults(),
+    report: new Report(),
+    tokens: new Tokens(),
   };
   sim.clock = clock(sim.settings);
   sim.world = new World(sim.ids);
@@ -59,12 +71,16 @@ export async function start(options) {
   sim.login = new Login(sim);
   sim.notifier = new Notifier(sim);
   sim.graph = new Host(sim, {
-    name: "graph", web: web(options.ports.graph, true),
-    routes: graphRoutes(sim), errors: graphErrors,
+    name: "graph",
+    web: web(options.ports.graph, true),
+    routes: graphRoutes(sim),
+    errors: graphErrors,
   });
   sim.login_host = new Host(sim, {
-    name: "login", web: web(options.ports.login, true),
-    routes: sim.login.routes(), errors: loginErrors,
+    name: "login",
+    web: web(options.ports.login, true),
+    routes: sim.login.routes(),
+    errors: loginErrors,
   });
   sim.sockets = socketHosts(sim, web, options);
   sim.hosts = [sim.graph, sim.login_host, ...sim.sockets];
@@ -78,9 +94,12 @@ export async function start(options) {
     socket: sim.sockets[0].web.origin(),
     sockets: sim.sockets.map((host) => host.web.origin()),
     login: sim.login_host.web.origin(),
-    ca: folder && join(folder, "ca.pem"), certificates: folder, token,
+    ca: folder && join(folder, "ca.pem"),
+    certificates: folder,
+    token,
     client_id: "00000000-0000-4000-a000-00000000c11e",
-    ids: sim.world.directory(), pid: process.pid,
+    ids: sim.world.directory(),
+    pid: process.pid,
   };
   return { sim, where };
 }

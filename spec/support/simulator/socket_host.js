@@ -18,13 +18,27 @@ async function refuse(request, { status, body, headers = {}, stall }) {
   if (stall) await sleep(stall);
   const bytes = bytesOf(body);
   const lines = Object.entries({
-    "Content-Type": "application/json", ...headers,
-    "Content-Length": bytes.length, Connection: "close",
+    "Content-Type": "application/json",
+    ...headers,
+    "Content-Length": bytes.length,
+    Connection: "close",
   }).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Unknown"}\r\n` +
-    `${lines.join("")}\r\n`);
+  socket.write(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Unknown"}\r\n` +
+      `${lines.join("")}\r\n`,
+  );
   socket.end(bytes);
 }
+
+/** The fields of a rule that refuse a handshake; others only delay it. */
+const REFUSING = new Set([
+  "status",
+  "body",
+  "message",
+  "headers",
+  "hang",
+  "cut",
+]);
 
 /**
  * Emits "joined" and "left" with its record of a socket:
@@ -48,32 +62,42 @@ export class SocketHost extends EventEmitter {
       response.end();
     });
     this.io = new Server(web.server, {
-      path: "/socket.io/", transports: ["websocket"], serveClient: false,
-      allowEIO3: true, destroyUpgradeTimeout: 1000,
+      path: "/socket.io/",
+      transports: ["websocket"],
+      serveClient: false,
+      allowEIO3: true,
+      destroyUpgradeTimeout: 1000,
       connectTimeout: settings.connect_timeout,
-      pingInterval: settings.ping_interval, pingTimeout: settings.ping_timeout,
+      pingInterval: settings.ping_interval,
+      pingTimeout: settings.ping_timeout,
       allowRequest: (request, decide) => this.#handshake(request, decide),
     });
     this.io.engine.on("connection", (conn) => this.#opened(conn));
     this.io.use((socket, next) => this.#admit(socket, next));
     this.io.on("connection", (socket) => this.#joined(socket));
-    this.io.of((path, _auth, decide) =>
-      decide(null, path === settings.namespace))
+    this.io
+      .of((path, _auth, decide) => decide(null, path === settings.namespace))
       .use((socket, next) => this.#admit(socket, next))
       .on("connection", (socket) => this.#joined(socket));
   }
 
   /** Settings that socket.io reads at each use. */
   refresh() {
-    const { ping_interval, ping_timeout } = this.sim.settings;
-    Object.assign(this.io.engine.opts,
-      { pingInterval: ping_interval, pingTimeout: ping_timeout });
+    const { ping_interval, ping_timeout, connect_timeout } = this.sim.settings;
+    this.io.connectTimeout(connect_timeout);
+    Object.assign(this.io.engine.opts, {
+      pingInterval: ping_interval,
+      pingTimeout: ping_timeout,
+    });
   }
 
   /** The records of the sockets that joined the namespace of notifications. */
   *joined(subscription) {
     for (const record of this.open.values())
-      if (record.joined && (!subscription || record.subscription === subscription))
+      if (
+        record.joined &&
+        (!subscription || record.subscription === subscription)
+      )
         yield record;
   }
 
@@ -89,7 +113,7 @@ export class SocketHost extends EventEmitter {
     const fault = faults.take("handshake", request.url);
     entry.fault = fault?.id ?? null;
     const refusal = this.#refusal(subscription, fault);
-    if (!refusal) return decide(null, true);
+    if (!refusal) return void setTimeout(decide, fault?.stall ?? 0, null, true);
     request.socket.on("error", () => {});
     report.refused(entry, refusal.status ?? null);
     if (refusal.hang) return undefined;
@@ -99,11 +123,12 @@ export class SocketHost extends EventEmitter {
   }
 
   #refusal(subscription, fault) {
-    if (fault) {
+    if (fault && Object.keys(fault).some((field) => REFUSING.has(field))) {
       const { status = 503, message = "refused", ...rest } = fault;
       return { body: { message }, ...rest, status };
     }
-    if (!subscription) return { status: 401, body: { message: "Unauthorized" } };
+    if (!subscription)
+      return { status: 401, body: { message: "Unauthorized" } };
     if (subscription.expired)
       return { status: 401, body: { message: "The token is expired" } };
     return undefined;
@@ -111,7 +136,12 @@ export class SocketHost extends EventEmitter {
 
   #opened(conn) {
     const { report } = this.sim;
-    const record = { conn, ...conn.request.record, socket: null, joined: false };
+    const record = {
+      conn,
+      ...conn.request.record,
+      socket: null,
+      joined: false,
+    };
     record.entry.engine = conn.protocol;
     this.open.set(conn, record);
     report.opened(record.entry);
@@ -129,9 +159,11 @@ export class SocketHost extends EventEmitter {
     record?.entry.namespaces.push(path);
     if (!fault) return next();
     if (fault.hang) return undefined;
+    if (fault.message === undefined && fault.data === undefined)
+      return setTimeout(next, fault.stall ?? 0);
     const error = new Error(fault.message ?? "refused");
     error.data = fault.data;
-    setTimeout(() => next(error), fault.stall ?? 0);
+    return setTimeout(() => next(error), fault.stall ?? 0);
   }
 
   #joined(socket) {
@@ -171,7 +203,8 @@ export const DISCONNECTS = {
   },
   server_close: {
     does: "the same in all namespaces, and the transport is closed",
-    run: ({ socket, conn }) => socket ? socket.disconnect(true) : conn.close(),
+    run: ({ socket, conn }) =>
+      socket ? socket.disconnect(true) : conn.close(),
   },
   close: {
     does: "the websocket is closed with a close frame",

@@ -31,7 +31,10 @@ export class Subscriptions extends EventEmitter {
     const subscription = this.#make(library);
     const { id, expires_at, notification_url } = subscription;
     return {
-      ...body, id, clientState: CLIENT_STATE, resource: library.list,
+      ...body,
+      id,
+      clientState: CLIENT_STATE,
+      resource: library.list,
       notificationUrl: notification_url,
       ...(expires_at && { expirationDateTime: sevenDigits(expires_at) }),
     };
@@ -40,16 +43,20 @@ export class Subscriptions extends EventEmitter {
   #make(library) {
     const { ids, settings, clock, sockets } = this.sim;
     const token = `${ids.hex(40)}+/${ids.hex(20)}==`;
-    const query =
-      `token=${encodeURIComponent(token)}&applicationId=${APPLICATION}`;
+    const query = `token=${encodeURIComponent(token)}&applicationId=${APPLICATION}`;
     const names = settings.socket_names;
     const turn = this.#names++;
     const host = sockets[turn % sockets.length];
     const origin = host.web.origin(names[turn % names.length]);
     const lasts = settings.lifetime;
     const subscription = {
-      id: ids.guid(), library, token, query, client_state: CLIENT_STATE,
-      host: host.name, expired: false,
+      id: ids.guid(),
+      library,
+      token,
+      query,
+      client_state: CLIENT_STATE,
+      host: host.name,
+      expired: false,
       notification_url: `${origin}${settings.namespace}?${query}`,
       expires_at: lasts === null ? null : clock.now() + lasts * 1000,
     };

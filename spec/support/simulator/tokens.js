@@ -5,7 +5,8 @@ const REASONS = {
   missing: "Access token is empty.",
   unknown: "CompactToken parsing failed with error code: 80049217",
   expired: "Lifetime validation failed, the token is expired.",
-  revoked: "Continuous access evaluation resulted in challenge with result: " +
+  revoked:
+    "Continuous access evaluation resulted in challenge with result: " +
     "InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp",
 };
 
@@ -46,15 +47,25 @@ export class Tokens {
     const [, scheme, token] = /^(\S+)\s+(.*)$/.exec(header ?? "") ?? [];
     const known = this.#known.get(token);
     const bearer = scheme?.toLowerCase() === "bearer";
-    const reason = !header || !bearer ? "missing"
-      : !known ? "unknown"
-      : known.revoked ? "revoked"
-      : known.until <= Date.now() ? "expired" : undefined;
+    const reason =
+      !header || !bearer
+        ? "missing"
+        : !known
+          ? "unknown"
+          : known.revoked
+            ? "revoked"
+            : known.until <= Date.now()
+              ? "expired"
+              : undefined;
     return {
-      right: !reason, app: known?.app ?? false, revoked: reason === "revoked",
+      right: !reason,
+      app: known?.app ?? false,
+      revoked: reason === "revoked",
       message: REASONS[reason],
-      seen: header === undefined ? null
-        : { scheme, sha256: digest(token ?? header), right: !reason },
+      seen:
+        header === undefined
+          ? null
+          : { scheme, sha256: digest(token ?? header), right: !reason },
     };
   }
 }

@@ -40,8 +40,13 @@ export class World extends EventEmitter {
   add(given) {
     const library = {
       drive: `b!${this.ids.hex(8)}-${this.ids.hex(8)}_${this.ids.hex(8)}`,
-      list: this.ids.guid(), site: this.site, group: undefined,
-      name: "Library", type: "documentLibrary", ...given, feed: new Feed(),
+      list: this.ids.guid(),
+      site: this.site,
+      group: undefined,
+      name: "Library",
+      type: "documentLibrary",
+      ...given,
+      feed: new Feed(),
     };
     if (this.#by.drive.has(library.drive))
       throw new Refusal(`there is a drive "${library.drive}" already`);
@@ -59,8 +64,8 @@ export class World extends EventEmitter {
   /** The library that a control request names by drive or list; mine if none. */
   named({ drive, list }) {
     if (drive === undefined && list === undefined) return this.mine;
-    const library = drive !== undefined ? this.find("drive", drive)
-      : this.find("list", list);
+    const library =
+      drive !== undefined ? this.find("drive", drive) : this.find("list", list);
     if (!library) throw new Refusal(`no drive or list "${drive ?? list}"`, 404);
     return library;
   }
@@ -69,9 +74,14 @@ export class World extends EventEmitter {
   directory() {
     const { mine, library, team, shared, plain, site } = this;
     return {
-      drive: mine.drive, list: mine.list, site, group: team.group,
-      library_drive: library.drive, library_list: library.list,
-      group_drive: team.drive, shared_drive: shared.drive,
+      drive: mine.drive,
+      list: mine.list,
+      site,
+      group: team.group,
+      library_drive: library.drive,
+      library_list: library.list,
+      group_drive: team.drive,
+      shared_drive: shared.drive,
       plain_list: plain.list,
     };
   }

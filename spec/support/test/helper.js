@@ -11,7 +11,10 @@ import { fileURLToPath } from "node:url";
  * One HTTP request, on a connection of its own unless an agent is given.
  * @returns {Promise<{status: number, headers: object, text: string, json: any}>}
  */
-export function ask(url, { method = "GET", headers, body, ca, agent = false } = {}) {
+export function ask(
+  url,
+  { method = "GET", headers, body, ca, agent = false } = {},
+) {
   const { request } = url.startsWith("https:") ? https : http;
   return new Promise((done, failed) => {
     const options = { method, headers, ca, agent };
@@ -21,8 +24,12 @@ export function ask(url, { method = "GET", headers, body, ca, agent = false } = 
         for await (const piece of response.setEncoding("utf8")) text += piece;
         const { statusCode: status, headers: received } = response;
         done({
-          status, headers: received, text,
-          get json() { return JSON.parse(text); },
+          status,
+          headers: received,
+          text,
+          get json() {
+            return JSON.parse(text);
+          },
         });
       } catch (error) {
         failed(error);
@@ -46,8 +53,10 @@ export class Running {
   /** A control request; throws with its words when it is refused. */
   async control(line, fields) {
     const [method, path] = line.split(" ");
-    const { status, json } = await ask(this.where.control + path,
-      { method, body: fields && JSON.stringify(fields) });
+    const { status, json } = await ask(this.where.control + path, {
+      method,
+      body: fields && JSON.stringify(fields),
+    });
     if (status !== 200) throw Object.assign(new Error(json.error), { status });
     return json;
   }
@@ -64,9 +73,12 @@ export class Running {
   graph(path, { headers, ...more } = {}) {
     const url = path.startsWith("http") ? path : this.where.graph + path;
     return ask(url, {
-      ca: this.ca, ...more, headers: {
+      ca: this.ca,
+      ...more,
+      headers: {
         authorization: `Bearer ${this.where.token}`,
-        "content-type": "application/json", ...headers,
+        "content-type": "application/json",
+        ...headers,
       },
     });
   }
@@ -82,8 +94,9 @@ export class Running {
 /** @param {string} name folder of the server @param {string[]} [args] */
 export async function launch(name, args = []) {
   const path = fileURLToPath(new URL(`../${name}`, import.meta.url));
-  const child = spawn(process.execPath, [path, ...args],
-    { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [path, ...args], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   const [line] = await once(createInterface(child.stdout), "line");
   return new Running(child, JSON.parse(line));
 }

@@ -11,7 +11,9 @@ const once = (emitter, event) =>
 
 let peer;
 
-before(async () => { peer = await launch("peer"); });
+before(async () => {
+  peer = await launch("peer");
+});
 after(() => peer.end());
 
 const script = (steps, more) =>
@@ -23,24 +25,41 @@ async function seen(steps, options) {
   const client = new WebSocket(url.replace("http", "ws"), { ca: peer.ca });
   const messages = [];
   client.on("message", (data, binary) =>
-    messages.push(binary ? data.toString("hex") : data.toString()));
+    messages.push(binary ? data.toString("hex") : data.toString()),
+  );
   return new Promise((done) => {
     client.on("error", ({ message }) => done({ messages, error: message }));
     client.on("close", (code, reason) =>
-      done({ messages, error: null, code, reason: reason.toString() }));
+      done({ messages, error: null, code, reason: reason.toString() }),
+    );
   });
 }
 
 describe("a scripted peer", () => {
   it("speaks websocket as told", async () => {
-    const { messages, error, code, reason } = await seen([
-      { upgrade: true }, { frame: { text: "one" } }, { frame: { hex: "00ff" } },
-      { frame: { text: "tw", fin: false } }, { frame: { opcode: 0, text: "o" } },
-      { drip: 0, of: [{ frame: { text: "three" } }] },
-      { repeat: 3, of: [{ frame: { fill: 2, byte: "a" } }] },
-      { close: 4001, reason: "enough" }, { end: true },
-    ], { tls: true });
-    assert.deepEqual(messages, ["one", "00ff", "two", "three", "6161", "6161", "6161"]);
+    const { messages, error, code, reason } = await seen(
+      [
+        { upgrade: true },
+        { frame: { text: "one" } },
+        { frame: { hex: "00ff" } },
+        { frame: { text: "tw", fin: false } },
+        { frame: { opcode: 0, text: "o" } },
+        { drip: 0, of: [{ frame: { text: "three" } }] },
+        { repeat: 3, of: [{ frame: { fill: 2, byte: "a" } }] },
+        { close: 4001, reason: "enough" },
+        { end: true },
+      ],
+      { tls: true },
+    );
+    assert.deepEqual(messages, [
+      "one",
+      "00ff",
+      "two",
+      "three",
+      "6161",
+      "6161",
+      "6161",
+    ]);
     assert.deepEqual([error, code, reason], [null, 4001, "enough"]);
   });
 
@@ -56,18 +75,28 @@ describe("a scripted peer", () => {
       [[{ upgrade: true }, { frame: { opcode: 9, fill: 200 } }], /length/],
       [[{ head: true }, { rst: true }], /ECONNRESET|hang up/],
       [[{ head: true }, { end: true }], /hang up/],
-    ]) assert.match((await seen(steps)).error, words);
+    ])
+      assert.match((await seen(steps)).error, words);
   });
 
   it("compresses, and reads compressed frames", async () => {
     const peered = await script([
-      { upgrade: { headers: { "Sec-WebSocket-Extensions":
-        "permessage-deflate; server_no_context_takeover; client_no_context_takeover" } } },
-      { frame: { text: "x".repeat(2000), deflate: true } }, { await: "yyy" },
-      { close: 1000 }, { end: true },
+      {
+        upgrade: {
+          headers: {
+            "Sec-WebSocket-Extensions":
+              "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+          },
+        },
+      },
+      { frame: { text: "x".repeat(2000), deflate: true } },
+      { await: "yyy" },
+      { close: 1000 },
+      { end: true },
     ]);
-    const client = new WebSocket(peered.url.replace("http", "ws"),
-      { perMessageDeflate: { threshold: 0 } });
+    const client = new WebSocket(peered.url.replace("http", "ws"), {
+      perMessageDeflate: { threshold: 0 },
+    });
     assert.equal((await once(client, "message"))[0].length, 2000);
     client.send("y".repeat(2000));
     await once(client, "close");
@@ -77,9 +106,12 @@ describe("a scripted peer", () => {
   });
 
   it("plays another script to the next connection", async () => {
-    const { id, url } = await peer.post("/peers/launch", { scripts: [
-      [{ answer: { status: 500 } }], [{ answer: { body: "well" } }, { end: true }],
-    ] });
+    const { id, url } = await peer.post("/peers/launch", {
+      scripts: [
+        [{ answer: { status: 500 } }],
+        [{ answer: { body: "well" } }, { end: true }],
+      ],
+    });
     assert.equal((await ask(url)).status, 500);
     assert.equal((await ask(url)).text, "well");
     assert.equal((await ask(url)).text, "well");
@@ -89,9 +121,12 @@ describe("a scripted peer", () => {
 
   it("is a Socket.IO server for as long as wanted", async () => {
     const { url } = await script([
-      { upgrade: true }, { open: { pingInterval: 100 } }, { join: "/notifications" },
+      { upgrade: true },
+      { open: { pingInterval: 100 } },
+      { join: "/notifications" },
       { frame: { text: '42/notifications,["notification","{}"]' } },
-      { frame: { text: "2" } }, { await: "3" },
+      { frame: { text: "2" } },
+      { await: "3" },
       { frame: { text: '42/notifications,["later"]' } },
     ]);
     const socket = io(`${url}/notifications`, { transports: ["websocket"] });
@@ -103,32 +138,48 @@ describe("a scripted peer", () => {
 });
 
 describe("a proxy", () => {
-  const tunnel = ({ port }, headers = "") => new Promise((done) => {
-    const socket = net.connect(port, "127.0.0.1");
-    let text = "";
-    socket.setEncoding("utf8").on("data", (more) => {
-      text += more;
-      if (/\r\n\r\n/.test(text)) {
-        socket.destroy();
-        done(text.split("\r\n")[0]);
-      }
+  const tunnel = ({ port }, headers = "") =>
+    new Promise((done) => {
+      const socket = net.connect(port, "127.0.0.1");
+      let text = "";
+      socket.setEncoding("utf8").on("data", (more) => {
+        text += more;
+        if (/\r\n\r\n/.test(text)) {
+          socket.destroy();
+          done(text.split("\r\n")[0]);
+        }
+      });
+      socket.write(`CONNECT fake.test:${port} HTTP/1.1\r\n${headers}\r\n`);
     });
-    socket.write(`CONNECT fake.test:${port} HTTP/1.1\r\n${headers}\r\n`);
-  });
 
   it("asks who you are, and records it", async () => {
     const proxy = await peer.post("/proxies/launch", {
-      user: "u", password: "p", hosts: { "fake.test": "127.0.0.1" },
+      user: "u",
+      password: "p",
+      hosts: { "fake.test": "127.0.0.1" },
     });
     assert.match(await tunnel(proxy), /407/);
-    assert.match(await tunnel(proxy, "Proxy-Authorization: Basic dTpw\r\n"), /200/);
+    assert.match(
+      await tunnel(proxy, "Proxy-Authorization: Basic dTpw\r\n"),
+      /200/,
+    );
     const { requests } = await peer.post("/proxies/report", { id: proxy.id });
-    assert.deepEqual(requests.map(({ status, authorization }) =>
-      [status, authorization?.right]), [[407, undefined], [200, true]]);
+    assert.deepEqual(
+      requests.map(({ status, authorization }) => [
+        status,
+        authorization?.right,
+      ]),
+      [
+        [407, undefined],
+        [200, true],
+      ],
+    );
   });
 
   it("refuses as told", async () => {
-    const proxy = await peer.post("/proxies/launch", { refuse: { status: 503 } });
+    const proxy = await peer.post("/proxies/launch", {
+      refuse: { status: 503 },
+    });
     assert.match(await tunnel(proxy), /503/);
   });
 });
