@@ -113,6 +113,21 @@ describe("graphsocket.json", function()
     end
   end)
 
+  it("reads an integer as one, and a fraction, -0 and what has lost digits as a float", function()
+    local value = json.decode '{"n":1,"list":[2,{"m":-3}],"half":0.5,"big":9007199254740993}'
+    assert.equal("1", tostring(value.n))
+    assert.equal("2", tostring(value.list[1]))
+    assert.equal("-3", tostring(value.list[2].m))
+    assert.equal(0.5, value.half)
+    assert.equal(2 ^ 53, value.big)
+    assert.equal(-math.huge, 1 / json.decode "[-0]"[1])
+    assert.equal("7", tostring((json.decode "7")))
+    if math.type then
+      assert.equal("integer", math.type(value.n))
+      assert.equal("float", math.type(value.big))
+    end
+  end)
+
   it("keeps clear of the script's own lua-cjson settings", function()
     cjson.decode_max_depth(2)
     local ok, err = pcall(function()

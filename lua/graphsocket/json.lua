@@ -12,8 +12,9 @@
 -- lua-cjson writing all that is in it. Lists that were decoded and are empty
 -- are not told from empty objects.
 --
--- On Lua 5.3 and 5.4 lua-cjson 2.1.0 decodes every number as a float: an
--- integer beyond 2^53 loses its last digits, as it does in JavaScript.
+-- On Lua 5.3 and 5.4 lua-cjson 2.1.0 decodes every number as a float, which
+-- would print 1 as "1.0": what is an integer is made one here. An integer beyond
+-- 2^53 has lost its last digits by then, as it does in JavaScript.
 
 local cjson = require "cjson"
 local core = require "graphsocket.core"
@@ -199,6 +200,26 @@ function json.encode(value, what, level)
   return encode(value)
 end
 
+local to_integer = math.tointeger -- nil where every number is a float
+
+-- -0 has no integer; from 2^53 on an integer would claim digits that are lost.
+local function integer_of(number)
+  local integer = to_integer(number)
+  if not integer or integer >= 2 ^ 53 or integer <= -2 ^ 53 then return number end
+  return (integer ~= 0 or 1 / number > 0) and integer or number
+end
+
+local function make_integers(value)
+  for key, inner in next, value do
+    local kind = type(inner)
+    if kind == "number" then
+      value[key] = integer_of(inner)
+    elseif kind == "table" then
+      make_integers(inner)
+    end
+  end
+end
+
 --- Reads JSON text.
 ---@param text string
 ---@return any value, or nil and a message that repeats nothing of the text
@@ -215,6 +236,13 @@ function json.decode(text)
   -- lua-cjson stops at a NUL behind the value.
   if text:find("\0", 1, true) then
     return nil, "Expected the end but found a NUL character"
+  end
+  if to_integer then
+    if type(value) == "table" then
+      make_integers(value)
+    elseif type(value) == "number" then
+      value = integer_of(value)
+    end
   end
   return value
 end

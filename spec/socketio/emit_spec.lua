@@ -11,22 +11,8 @@ describe("emit", function()
   before_each(function() peers = peer.install() end)
   after_each(function() peers:remove() end)
 
-  local function new(opts, path)
-    local all = { force_new = true, randomization_factor = 0 }
-    for name, value in pairs(opts or {}) do all[name] = value end
-    return socketio.connect("http://localhost:1" .. (path or ""), all)
-  end
-
-  local function joined(opts, path)
-    local socket = new(opts, path)
-    local server = peers:last():open()
-    server:say((path and "0" .. path .. "," or "0") .. '{"sid":"socket-id"}')
-    server:take()
-    return socket, server
-  end
-
   it("sends an event with its arguments", function()
-    local socket, server = joined(nil, "/ns")
+    local socket, server = peers:joined(nil, "/ns")
     assert.equal(socket, socket:emit("hello", "world", 1, nil, { a = true }))
     socket:emit "alone"
     socket:emit(7, "a number as the name")
@@ -35,7 +21,7 @@ describe("emit", function()
   end)
 
   it("sends binary values behind the packet", function()
-    local socket, server = joined()
+    local socket, server = peers:joined()
     socket:emit("file", socketio.binary "\0\1", { socketio.binary "" })
     assert.equal(3, #server.sent)
     assert.matches('^52%-%["file",{', server.sent[1])
@@ -44,7 +30,7 @@ describe("emit", function()
   end)
 
   it("sends arguments as they were at the call", function()
-    local socket = new { auto_connect = false }
+    local socket = peers:connect { auto_connect = false }
     local value = { n = 1 }
     socket:emit("x", value)
     value.n = 2
@@ -53,14 +39,14 @@ describe("emit", function()
   end)
 
   it("is a message, as send", function()
-    local socket, server = joined()
+    local socket, server = peers:joined()
     assert.equal(socket, socket:send("a", "b"))
     socket:send()
     assert.same({ '2["message","a","b"]', '2["message"]' }, server.sent)
   end)
 
   it("waits for the connection, in order", function()
-    local socket = new { auto_connect = false }
+    local socket = peers:connect { auto_connect = false }
     local replies = {}
     socket:emit("echo", "first", function(v) replies[#replies + 1] = v end)
     socket:on("connect", function()
@@ -77,7 +63,7 @@ describe("emit", function()
 
   it("waits for the next connection if this one has ended unnoticed",
     function()
-      local socket, server = joined()
+      local socket, server = peers:joined()
       server.closed = true   -- the news is on its way
       socket:emit "late"
       assert.equal(1, socket:stats().send_buffer)
@@ -89,7 +75,7 @@ describe("emit", function()
 
   it("keeps what a connection that ends while it is flushed did not take",
     function()
-      local socket = new { auto_connect = false }
+      local socket = peers:connect { auto_connect = false }
       for i = 1, 3 do socket:emit("x", i) end
       socket:connect()
       local server = peers:last():open()
@@ -107,7 +93,7 @@ describe("emit", function()
     end)
 
   it("gives an error when too much waits to be sent", function()
-    local socket, server = joined()
+    local socket, server = peers:joined()
     server.full = true
     local ok, err = socket:emit("x", function() end)
     assert.is_nil(ok)
@@ -120,7 +106,7 @@ describe("emit", function()
   end)
 
   it("gives up a connection that took only a part of a packet", function()
-    local socket, server = joined()
+    local socket, server = peers:joined()
     local send = server.send
     server.send = function(self, data, binary, compress)
       if binary then return nil, "FULL" end
@@ -137,7 +123,7 @@ describe("emit", function()
 
   it("answers a buffered acknowledgement when the event was refused",
     function()
-      local socket = new { auto_connect = false }
+      local socket = peers:connect { auto_connect = false }
       local got
       socket:timeout(50):emit("x", function(err) got = err end)
       socket:connect()
@@ -150,7 +136,7 @@ describe("emit", function()
   describe("raises at the call", function()
     local socket
 
-    before_each(function() socket = new { auto_connect = false } end)
+    before_each(function() socket = peers:connect { auto_connect = false } end)
 
     local function message(fn)
       local ok, err = pcall(fn)
@@ -218,7 +204,7 @@ describe("emit", function()
 
   describe("with an acknowledgement", function()
     it("calls back with the values, in a task that may wait", function()
-      local socket, server = joined()
+      local socket, server = peers:joined()
       local got
       socket:emit("ask", "v", function(...)
         loop.sleep(0)
@@ -230,7 +216,7 @@ describe("emit", function()
     end)
 
     it("takes it once, and ignores those that nobody awaits", function()
-      local socket, server = joined()
+      local socket, server = peers:joined()
       socket:emit("ask", helper.expect(nil, 1))
       server:say('30["a"]'):say('30["b"]'):say "377[]"
       assert.is_true(socket.connected)
@@ -238,7 +224,7 @@ describe("emit", function()
     end)
 
     it("numbers them, and never twice", function()
-      local socket, server = joined()
+      local socket, server = peers:joined()
       socket:emit("x", function() end)
       socket:emit "no id"
       socket:emit("x", function() end)
@@ -250,7 +236,7 @@ describe("emit", function()
     end)
 
     it("takes binary values", function()
-      local socket, server = joined()
+      local socket, server = peers:joined()
       local got
       socket:emit("ask", function(v) got = v end)
       server:say '61-0[{"_placeholder":true,"num":0}]'
@@ -260,14 +246,14 @@ describe("emit", function()
 
     it("forgets it at a disconnection, as nothing can come any more",
       function()
-        local socket, server = joined()
+        local socket, server = peers:joined()
         socket:emit("ask", helper.expect(nil, 0))
         server:drop()
         assert.equal(0, socket:stats().acknowledgements)
       end)
 
     it("keeps it if the event was not sent yet", function()
-      local socket = joined()
+      local socket = peers:joined()
       socket:disconnect()
       local got
       socket:emit("echo", "a", function(v) got = v end)
@@ -280,7 +266,7 @@ describe("emit", function()
     it("reports an error of the callback", function()
       local on_error, reported = loop.on_error, nil
       loop.on_error = function(err) reported = err end
-      local socket, server = joined()
+      local socket, server = peers:joined()
       socket:emit("ask", function() error("oops", 0) end)
       server:say "30[]"
       loop.on_error = on_error
@@ -290,7 +276,7 @@ describe("emit", function()
 
   describe("with a time-out", function()
     it("calls back with nil and the values in time", function()
-      local socket, server = joined()
+      local socket, server = peers:joined()
       local got
       socket:timeout(5):emit("ask", function(...) got = { ... } end)
       server:say '30["a",1]'
@@ -301,7 +287,7 @@ describe("emit", function()
     end)
 
     it("calls back with an error when it is over", function()
-      local socket, server = joined()
+      local socket, server = peers:joined()
       local got, count = nil, 0
       socket:timeout(5):emit("ask", function(...)
         got, count = { n = select("#", ...), ... }, count + 1
@@ -317,7 +303,7 @@ describe("emit", function()
     end)
 
     it("may be 0: at once, but not inside emit", function()
-      local socket = joined()
+      local socket = peers:joined()
       local got
       socket:timeout(0):emit("ask", function(err) got = err end)
       assert.is_nil(got)
@@ -326,7 +312,7 @@ describe("emit", function()
     end)
 
     it("takes an event that was not sent back", function()
-      local socket = new { auto_connect = false }
+      local socket = peers:connect { auto_connect = false }
       local got
       socket:emit "before"
       socket:timeout(5):emit("event", function(err) got = err end)
@@ -338,7 +324,7 @@ describe("emit", function()
     end)
 
     it("calls back with an error at a disconnection, in order", function()
-      local socket, server = joined()
+      local socket, server = peers:joined()
       local got = {}
       for i = 1, 12 do
         socket:timeout(50):emit("ask", function(err)
@@ -351,7 +337,7 @@ describe("emit", function()
     end)
 
     it("is that of ack_timeout by default", function()
-      local socket = joined { ack_timeout = 3 }
+      local socket = peers:joined { ack_timeout = 3 }
       local short, long
       socket:emit("ask", function(err) short = err end)
       socket:timeout(10):emit("ask", function(err) long = err end)
@@ -365,7 +351,7 @@ describe("emit", function()
 
   describe("and waiting for the acknowledgement", function()
     it("returns its values", function()
-      local socket, server = joined()
+      local socket, server = peers:joined()
       local got
       loop.spawn(function()
         got = { socket:emit_with_ack("echo", 123) }
@@ -378,7 +364,7 @@ describe("emit", function()
     end)
 
     it("returns nothing for an acknowledgement without values", function()
-      local socket, server = joined()
+      local socket, server = peers:joined()
       local count
       loop.spawn(function()
         count = select("#", socket:emit_with_ack "x")
@@ -389,7 +375,7 @@ describe("emit", function()
     end)
 
     it("tells null from an error", function()
-      local socket, server = joined()
+      local socket, server = peers:joined()
       local got
       loop.spawn(function() got = socket:emit_with_ack "x" end)
       peer.settle()
@@ -399,7 +385,7 @@ describe("emit", function()
 
     it("returns nil and an error after a time-out or a disconnection",
       function()
-        local socket, server = joined()
+        local socket, server = peers:joined()
         local first, second
         loop.spawn(function()
           first = { socket:timeout(5):emit_with_ack "x" }
@@ -417,7 +403,7 @@ describe("emit", function()
       end)
 
     it("works inside a handler, without stopping others", function()
-      local socket, server = joined()
+      local socket, server = peers:joined()
       local log = {}
       socket:on("begin", function()
         log[#log + 1] = socket:emit_with_ack "x"
@@ -430,7 +416,7 @@ describe("emit", function()
 
   describe("through a view", function()
     it("is dropped as volatile when it cannot be sent now", function()
-      local socket = new { auto_connect = false }
+      local socket = peers:connect { auto_connect = false }
       assert.equal(socket, socket:volatile():emit("x", helper.expect(nil, 0)))
       socket:emit "kept"
       socket:connect()
@@ -450,7 +436,7 @@ describe("emit", function()
     end)
 
     it("is told when a volatile event's time-out is over", function()
-      local socket = new { auto_connect = false }
+      local socket = peers:connect { auto_connect = false }
       local got
       socket:volatile():timeout(1):emit("x", function(err) got = err end)
       advance(2)
@@ -458,7 +444,7 @@ describe("emit", function()
     end)
 
     it("is compressed or not", function()
-      local socket, server = joined()
+      local socket, server = peers:joined()
       socket:emit "default"
       socket:compress(false):emit("no", socketio.binary "b")
       socket:compress(true):emit "yes"
@@ -469,7 +455,7 @@ describe("emit", function()
 
     it("keeps the modifiers of the views before it, and changes none",
       function()
-        local socket, server = joined()
+        local socket, server = peers:joined()
         local view = socket:compress(false)
         local slower = view:timeout(50):timeout(5)
         local got
@@ -489,7 +475,7 @@ describe("emit", function()
 
   describe("tells the handlers of outgoing events", function()
     it("of what is sent, with its name, in order", function()
-      local socket = joined()
+      local socket = peers:joined()
       local seen = {}
       socket:on_any_outgoing(function(...)
         seen[#seen + 1] = { n = select("#", ...), ... }
@@ -504,7 +490,7 @@ describe("emit", function()
 
     it("of what was buffered when it is sent, and of acknowledgements never",
       function()
-        local socket = new { auto_connect = false }
+        local socket = peers:connect { auto_connect = false }
         local seen = {}
         socket:on_any_outgoing(function(name) seen[#seen + 1] = name end)
         socket:on("ask", function(ack) ack(1) end)
@@ -518,7 +504,7 @@ describe("emit", function()
       end)
 
     it("in the order in which they were put", function()
-      local socket = joined()
+      local socket = peers:joined()
       local seen = {}
       socket:on_any_outgoing(function() seen[#seen + 1] = "last" end)
       socket:prepend_any_outgoing(function() seen[#seen + 1] = "first" end)

@@ -117,7 +117,7 @@ describe("the handshake", function()
         { "query", function() error("oops", 0) end, "oops" },
         { "query", function() return nil, "not now" end, "not now" },
         { "query", function() return 5 end, "must not be a number" },
-        { "query", function() return "a b" end, "no spaces" },
+        { "query", function() return "a b" end, "must contain no spaces" },
         { "query", function() return "a#b" end, "or #" },
         { "query", function() return { a = {} } end, "strings, numbers" },
         { "query", function() return { 1 } end, "strings, numbers" },

@@ -34,16 +34,6 @@ describe("a manager", function()
     return manager, record(manager)
   end
 
-  -- A manager whose query, or headers, are asked of a function.
-  local function new_asking(functions, opts)
-    opts = opts or {}
-    opts.auto_connect = false
-    local manager, log = new(opts)
-    for name, fn in pairs(functions) do manager.opts[name] = fn end
-    manager:open()
-    return manager, log
-  end
-
   -- An open manager with a joined socket, and its server.
   local function open(opts)
     local manager, log = new(opts)
@@ -255,6 +245,16 @@ describe("a manager", function()
         assert.equal(1, peers:count())
         manager:close()
       end)
+
+    it("when the core raises, in the child of a fork", function()
+      local engine = require "graphsocket.engine"
+      local make = engine.open
+      engine.open = function() error("the process was forked", 0) end
+      local _, log = new { reconnection = false }
+      peer.settle()
+      engine.open = make
+      assert.same({ "error the process was forked" }, log)
+    end)
   end)
 
   describe("loses its connection", function()
@@ -345,7 +345,7 @@ describe("a manager", function()
     it("asking its query and header functions each time; they may wait",
       function()
         local count = 0
-        local manager = new_asking {
+        local manager = new {
           query = function()
             count = count + 1
             loop.sleep(0)
@@ -366,7 +366,7 @@ describe("a manager", function()
       local on_error = loop.on_error
       loop.on_error = function() end
       local ask = function() error("no query", 0) end
-      local manager, log = new_asking { query = function() return ask() end }
+      local manager, log = new { query = function() return ask() end }
       peer.settle()
       assert.equal(1, #log)
       assert.matches("no query", log[1])
@@ -379,8 +379,7 @@ describe("a manager", function()
     end)
 
     it("after one of those functions has not returned in time", function()
-      local manager = new_asking({ query = function() loop.sleep(50) end },
-        { timeout = 3 })
+      local manager = new { timeout = 3, query = function() loop.sleep(50) end }
       local got
       manager:once("error", function(err) got = err end)
       peer.settle()
@@ -393,8 +392,7 @@ describe("a manager", function()
     end)
 
     it("with the time that is left for the connection", function()
-      local manager = new_asking({ query = function() loop.sleep(4) end },
-        { timeout = 10 })
+      local manager = new { timeout = 10, query = function() loop.sleep(4) end }
       peer.settle()
       advance(4)
       local left = peers:last().options.timeout
@@ -480,8 +478,20 @@ describe("a manager", function()
       assert.same({ "close forced close" }, log)
     end)
 
+    it("a namespace that a socket left before the server had answered",
+      function()
+        local manager, server = open()
+        local second = manager:socket "/second"
+        second:disconnect()
+        server:take()
+        server:say '0/second,{"sid":"x"}'
+        assert.same({ "1/second," }, server.sent)
+        server:say '0/never-asked,{"sid":"x"}'
+        assert.equal(1, #server.sent)
+      end)
+
     it("in the middle of asking", function()
-      local manager = new_asking { query = function() loop.sleep(5) end }
+      local manager = new { query = function() loop.sleep(5) end }
       peer.settle()
       manager:close()
       advance(10)
@@ -649,34 +659,5 @@ describe("a manager", function()
     local manager, server = open()
     manager:once("ping", helper.expect(nil, 1))
     server:ping():ping()
-  end)
-
-  it("has settings that may be read and changed", function()
-    local manager = new { auto_connect = false, reconnection_delay = 2,
-      reconnection_delay_max = 9, reconnection_attempts = 3, timeout = 4 }
-    local SETTINGS = {
-      reconnection_delay = { 2, 1 }, reconnection_delay_max = { 9, 1.5 },
-      reconnection_attempts = { 3, 1 }, randomization_factor = { 0, 0.25 },
-      timeout = { 4, 5 },
-    }
-    for name, values in pairs(SETTINGS) do
-      assert.equal(values[1], manager[name](manager))
-      assert.equal(manager, manager[name](manager, values[2]))
-      assert.equal(values[2], manager[name](manager))
-      for _, bad in ipairs { -1, 0 / 0, "1" } do
-        local ok, err = pcall(manager[name], manager, bad)
-        assert.is_false(ok)
-        assert.matches("bad argument #1 to '" .. name .. "'", err, 1, true)
-      end
-    end
-    assert.is_false((pcall(manager.randomization_factor, manager, 1.1)))
-    manager:randomization_factor(0)
-    manager:open()
-    peers:last():refuse()
-    advance(1.1)
-    assert.equal(2, peers:count())
-    peers:last():refuse()
-    advance(10)
-    assert.equal(2, peers:count())
   end)
 end)

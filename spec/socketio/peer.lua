@@ -15,7 +15,9 @@
 -- there is nothing left to do.
 
 local engine = require "graphsocket.engine"
+local errors = require "graphsocket.errors"
 local loop = require "graphsocket.loop"
+local socketio = require "graphsocket.socketio"
 
 local peer = {}
 
@@ -54,7 +56,7 @@ function Peer:stats()
   return { received_messages = self.said }
 end
 
-function Peer:id()
+function Peer.id()
   return 1
 end
 
@@ -167,6 +169,38 @@ end
 function Peers:count()
   peer.settle()
   return #self.list
+end
+
+-- A socket with a connection of its own, which is not open yet. Waits between
+-- attempts are not random.
+function Peers:connect(opts, path)   -- luacheck: ignore 212
+  local all = { force_new = true, randomization_factor = 0 }
+  for name, value in pairs(opts or {}) do all[name] = value end
+  return socketio.connect("http://localhost:1" .. (path or ""), all)
+end
+
+-- A socket that is joined, and its server.
+function Peers:joined(opts, path)
+  local socket = self:connect(opts, path)
+  local server = self:last():open()
+  server:say((path and "0" .. path .. "," or "0") .. '{"sid":"socket-id"}')
+  server:take()
+  return socket, server
+end
+
+-- Writes what a socket tells into a list: "connect", "disconnect <reason>",
+-- "connect_error <message>".
+function peer.record(socket)
+  local log = {}
+  socket:on("connect", function() log[#log + 1] = "connect" end)
+  socket:on("disconnect", function(reason)
+    log[#log + 1] = "disconnect " .. reason
+  end)
+  socket:on("connect_error", function(err)
+    assert(errors.is(err))
+    log[#log + 1] = "connect_error " .. err.message
+  end)
+  return log
 end
 
 -- Makes engine.open make peers until remove() is called.

@@ -1,7 +1,6 @@
 local helper = require "spec.helper"
 local loop = require "graphsocket.loop"
 local peer = require "spec.socketio.peer"
-local socketio = require "graphsocket.socketio"
 
 local advance = helper.advance
 
@@ -12,15 +11,9 @@ describe("the queue of retries", function()
   before_each(function() peers = peer.install() end)
   after_each(function() peers:remove() end)
 
-  local function new(opts)
-    local all = { force_new = true, randomization_factor = 0 }
-    for name, value in pairs(opts) do all[name] = value end
-    return socketio.connect("http://localhost:1", all)
-  end
-
   it("sends one event after the other, each when the last was acknowledged",
     function()
-      local socket = new { retries = 1, ack_timeout = 50 }
+      local socket = peers:connect { retries = 1, ack_timeout = 50 }
       local got = {}
       for i = 1, 3 do
         socket:emit("echo", i, function(err, value)
@@ -40,7 +33,7 @@ describe("the queue of retries", function()
 
   it("gives an event up after retries + 1 tries, and sends the next",
     function()
-      local socket = new { retries = 3, ack_timeout = 5 }
+      local socket = peers:connect { retries = 3, ack_timeout = 5 }
       local got
       socket:emit("ask", function(err) got = err end)
       socket:emit "next"
@@ -56,7 +49,7 @@ describe("the queue of retries", function()
     end)
 
   it("sends nothing while the socket is not connected", function()
-    local socket = new { retries = 3, ack_timeout = 1, auto_connect = false }
+    local socket = peers:connect { retries = 3, ack_timeout = 1, auto_connect = false }
     local got
     socket:emit("echo", 1, function(err) got = err or "fine" end)
     advance(60)
@@ -67,7 +60,7 @@ describe("the queue of retries", function()
   end)
 
   it("sends an event anew after a disconnection", function()
-    local socket = new { retries = 2 }
+    local socket = peers:connect { retries = 2 }
     local got
     socket:emit("x", "v", function(err) got = err or "fine" end)
     local server = peers:last():join()
@@ -80,7 +73,7 @@ describe("the queue of retries", function()
   end)
 
   it("counts a disconnection as the end of a try", function()
-    local socket = new { retries = 1 }
+    local socket = peers:connect { retries = 1 }
     local got
     socket:emit("x", function(err) got = err end)
     peers:last():join():drop()
@@ -92,7 +85,7 @@ describe("the queue of retries", function()
   end)
 
   it("ignores the answer to a try that was given up", function()
-    local socket = new { retries = 5, ack_timeout = 2 }
+    local socket = peers:connect { retries = 5, ack_timeout = 2 }
     socket:emit("x", helper.expect(function(err, value)
       assert.is_nil(err)
       assert.equal("second", value)
@@ -104,7 +97,7 @@ describe("the queue of retries", function()
   end)
 
   it("does not send an event of the connect handler twice", function()
-    local socket = new { retries = 3 }
+    local socket = peers:connect { retries = 3 }
     socket:on("connect", function() socket:emit("echo", nil) end)
     local server = peers:last():join()
     server:say "30[null]"
@@ -113,7 +106,7 @@ describe("the queue of retries", function()
   end)
 
   it("takes a value for a value also without ack_timeout", function()
-    local socket = new { retries = 1 }
+    local socket = peers:connect { retries = 1 }
     local got
     socket:emit("echo", function(...) got = { n = select("#", ...), ... } end)
     local server = peers:last():join()
@@ -123,7 +116,7 @@ describe("the queue of retries", function()
   end)
 
   it("works without a callback, and for a waiting caller", function()
-    local socket = new { retries = 1, ack_timeout = 2 }
+    local socket = peers:connect { retries = 1, ack_timeout = 2 }
     local got
     socket:emit "silent"
     loop.spawn(function() got = { socket:emit_with_ack "ask" } end)
@@ -134,7 +127,7 @@ describe("the queue of retries", function()
   end)
 
   it("lets a waiting caller know when it gives up", function()
-    local socket = new { retries = 0 + 1, ack_timeout = 2 }
+    local socket = peers:connect { retries = 0 + 1, ack_timeout = 2 }
     local got
     loop.spawn(function() got = { socket:emit_with_ack "ask" } end)
     peers:last():join()
@@ -145,7 +138,7 @@ describe("the queue of retries", function()
   end)
 
   it("is passed by volatile events", function()
-    local socket = new { retries = 1 }
+    local socket = peers:connect { retries = 1 }
     local server = peers:last():join()
     socket:emit "first"
     socket:volatile():emit "now"
@@ -154,7 +147,7 @@ describe("the queue of retries", function()
   end)
 
   it("keeps the modifiers of an event for every try", function()
-    local socket = new { retries = 1, ack_timeout = 50 }
+    local socket = peers:connect { retries = 1, ack_timeout = 50 }
     local server = peers:last():join()
     socket:timeout(2):compress(false):emit "x"
     advance(2.1)
@@ -164,7 +157,7 @@ describe("the queue of retries", function()
   end)
 
   it("tries again a while later when too much waits to be sent", function()
-    local socket = new { retries = 1 }
+    local socket = peers:connect { retries = 1 }
     local server = peers:last():join()
     server.full = true
     assert.equal(socket, socket:emit "x")
@@ -176,7 +169,7 @@ describe("the queue of retries", function()
   end)
 
   it("raises at the call for what cannot be sent", function()
-    local socket = new { retries = 1 }
+    local socket = peers:connect { retries = 1 }
     assert.is_false((pcall(socket.emit, socket, "x", print, 1)))
     assert.equal(0, socket:stats().retries)
   end)

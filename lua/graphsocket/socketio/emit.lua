@@ -74,7 +74,8 @@ local function send_event(socket, event, target)
   -- The JavaScript client buffers a volatile event of a namespace that is not
   -- joined while the transport is writable; its documentation says that it is
   -- dropped, and so it is here.
-  if flags.volatile and not (socket.connected and socket.io.engine:writable()) then
+  if flags.volatile
+    and not (socket.connected and socket.io.engine:writable()) then
     return true
   end
   local text = packet.encode(packet.EVENT, socket.namespace, id,

@@ -16,32 +16,22 @@ local handshake = {}
 local VERSIONS = { auto = 0, [3] = 3, [4] = 4 }
 local DEFAULT_PORT = { [true] = 443, [false] = 80 }
 
-local function query_fault(query)
-  if type(query) == "string" then
-    return query:find("[%s%c#]")
-      and "a query string contains no spaces, control characters or #" or nil
-  end
-  for name, value in pairs(query) do
-    local kind = type(value)
-    if type(name) ~= "string" or (kind ~= "string" and kind ~= "number"
-      and kind ~= "boolean") then
-      return "a query maps names to strings, numbers or booleans"
-    end
-  end
-end
-
 local RULES = {
-  query = { types = { table = true, string = true }, fault = query_fault },
+  query = {
+    types = { table = true, string = true }, fault = options.check_query,
+  },
   extra_headers = { types = { table = true }, fault = options.check_headers },
 }
 
+-- What is wrong with a value that a function gave, or nil.
 local function fault(name, value)
   if value == nil then return nil end
   local rule = RULES[name]
+  local message = rule.fault(value)
   if not rule.types[type(value)] then
-    return ("%s must not be a %s"):format(name, type(value))
+    message = "must not be a " .. type(value)
   end
-  return rule.fault(value)
+  return message and ("%s %s"):format(name, message)
 end
 
 -- The value of an option that may be a function. Waits if the function does.

@@ -26,7 +26,7 @@
 --   connection ended   | -       | -       | as failed       | waiting, closed
 --   bad packet         | -       | -       | -               | waiting, closed
 --   join failed        | -       | -       | -               | (1)
---   reconnection(false)| -       | closed  | -               | -
+--   reconnection off   | -       | closed  | -               | -
 --
 --   (1) as a connection that ended with "transport error", unless a socket is
 --       joined through it: what serves one is not ended for another.
@@ -55,13 +55,14 @@ local handshake = require "graphsocket.socketio.handshake"
 local loop = require "graphsocket.loop"
 local options = require "graphsocket.options"
 local packet = require "graphsocket.socketio.packet"
+local settings = require "graphsocket.socketio.settings"
 local socket = require "graphsocket.socketio.socket"
 local url = require "graphsocket.socketio.url"
 
 local manager = {}
 
 local Manager = {}
-emitter.extend(Manager, emitter.methods)
+emitter.extend(Manager, emitter.methods, settings.methods)
 
 local metatable = { __name = "graphsocket.manager", __index = Manager }
 
@@ -75,13 +76,17 @@ local SOCKET_SCHEMA = {
   retries = options.socket.retries,
 }
 
+---@class graphsocket.manager
+---@field engine table|nil the connection, while one is made or open; engine:close() ends it, and the manager reconnects
+---@field opts table the options; query and extra_headers may be changed, the next connection is made with them
+
 --- Makes a manager; opens it if `auto_connect` says so.
 ---@param parts table of url.parse
 ---@param opts table checked options
----@return table
+---@return graphsocket.manager
 function manager.new(parts, opts)
   local self = emitter.init(setmetatable({}, metatable))
-  self.engine = nil            -- the connection, while opening and open
+  self.engine = nil
   self.opts = opts
   self._attempt = nil          -- the opening under way: {callback, again}
   self._backoff = backoff.new {
@@ -108,8 +113,10 @@ local function set_state(self, state)
   if state == "closed" then loop.release(self) else loop.hold(self) end
 end
 
+-- Handlers are looked up when the task runs: one that is registered right
+-- after close() hears of it.
 local function tell(self, event, ...)
-  if self._listeners[event] then loop.spawn(self._call, self, event, ...) end
+  loop.spawn(self._call, self, event, ...)
 end
 
 local function stop_timer(self)
@@ -192,7 +199,12 @@ local function make_connection(self, attempt, asked, err)
       attempt.deadline - loop.now())
     if not flat then err = query end
   end
-  if flat then self.engine, err = connection.open(self, flat, query) end
+  if flat then
+    -- In a forked child the core raises instead: in a task nobody would see it.
+    local ok, engine
+    ok, engine, err = pcall(connection.open, self, flat, query)
+    if ok then self.engine = engine else err = errors.wrap(engine, "state") end
+  end
   if not self.engine then loop.spawn(on_attempt_failed, self, attempt, err) end
 end
 
@@ -317,6 +329,9 @@ function Manager:_on_packet(p)
     to:_on_packet(p)
   elseif p.type == packet.EVENT then
     from:release(p)
+  elseif to and p.type == packet.CONNECT and from.version ~= 3 then
+    -- The socket left before the answer came, and the server does not know.
+    from:send(packet.encode(packet.DISCONNECT, p.namespace))
   end
 end
 
@@ -347,6 +362,15 @@ function Manager:_on_join_failed(err)
   tell(self, "error", err)
   on_close(self, "transport error", err)
   return true
+end
+
+--- Reconnection was switched off.
+function Manager:_on_reconnection_off()
+  self._skip_reconnect = true
+  if self._state == "waiting" then
+    stop_timer(self)
+    set_state(self, "closed")
+  end
 end
 
 --- Whether a namespace has a socket.
@@ -417,83 +441,6 @@ function Manager:socket(namespace, opts)
   end
   if self.opts.auto_connect and not found.active then found:connect() end
   return found
-end
-
--- Settings: each method returns the value, or sets it and returns the manager.
-
-local function check_setting(name, value, minimum, maximum)
-  if type(value) ~= "number" or value ~= value or value < minimum
-    or value > (maximum or math.huge) then
-    error(("bad argument #1 to '%s': give a number of at least %.14g%s"):format(
-      name, minimum, maximum and (" and at most %.14g"):format(maximum) or ""),
-      3)
-  end
-end
-
---- Whether a lost connection is made again. False also ends a wait for it.
----@param value boolean|nil
----@return boolean|table
-function Manager:reconnection(value)
-  if value == nil then return self._reconnection end
-  self._reconnection = value and true or false
-  if not value then
-    self._skip_reconnect = true
-    if self._state == "waiting" then
-      stop_timer(self)
-      set_state(self, "closed")
-    end
-  end
-  return self
-end
-
---- How many attempts are made until "reconnect_failed".
----@param value number|nil
----@return number|table
-function Manager:reconnection_attempts(value)
-  if value == nil then return self._reconnection_attempts end
-  check_setting("reconnection_attempts", value, 0)
-  self._reconnection_attempts = value
-  return self
-end
-
---- The first wait before an attempt, in seconds.
----@param value number|nil
----@return number|table
-function Manager:reconnection_delay(value)
-  if value == nil then return self._backoff.min end
-  check_setting("reconnection_delay", value, 0)
-  self._backoff.min = value
-  return self
-end
-
---- The longest wait before an attempt, in seconds.
----@param value number|nil
----@return number|table
-function Manager:reconnection_delay_max(value)
-  if value == nil then return self._backoff.max end
-  check_setting("reconnection_delay_max", value, 0)
-  self._backoff.max = value
-  return self
-end
-
---- By which part of itself a wait is made longer or shorter at random.
----@param value number|nil 0 to 1
----@return number|table
-function Manager:randomization_factor(value)
-  if value == nil then return self._backoff.jitter end
-  check_setting("randomization_factor", value, 0, 1)
-  self._backoff.jitter = value
-  return self
-end
-
---- How long connecting may take, and then each joining of a namespace.
----@param value number|nil seconds; math.huge: no limit
----@return number|table
-function Manager:timeout(value)
-  if value == nil then return self._timeout end
-  check_setting("timeout", value, 0)
-  self._timeout = value
-  return self
 end
 
 return manager

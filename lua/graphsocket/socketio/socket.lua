@@ -10,31 +10,32 @@
 --   joined  | the server said yes                        | active, connected, id
 --
 -- What happens in a state. "-" is nothing; E, C and D are the events
--- connect_error, connect and disconnect; a state's name is the next state. A
--- packet for a socket that is closed is dropped by the manager.
+-- connect_error, connect and disconnect; a state's name is the next state.
 --
---   event            | closed  | waiting    | joining   | joined
---   -----------------+---------+------------+-----------+----------------------
---   connect()        | waiting | waiting(1) | -         | -
---   disconnect()     | -       | closed     | closed    | closed, D (2)
---   manager open     | -       | joining    | -         | -
---   manager error    | -       | E          | E         | -
---   manager close    | -       | -          | waiting D | waiting, D
---   CONNECT          | -       | joined, C  | joined, C | -
---     without a sid  | -       | E          | waiting E | -
---   CONNECT_ERROR    | -       | closed, E  | closed, E | closed, D, E
---   DISCONNECT       | -       | closed, D  | closed, D | closed, D
---   EVENT            | -       | buffered   | buffered  | its handlers
---   ACK              | -       | its target | the same  | the same
---   auth() failed    | -       | -          | waiting E (3)         | -
---   join timed out   | -       | -          | waiting E (3)         | -
+--   event            | closed      | waiting     | joining        | joined
+--   -----------------+-------------+-------------+----------------+-------------
+--   connect()        | waiting (1) | waiting (1) | -              | -
+--   disconnect()     | -           | closed      | closed         | closed, D (2)
+--   manager open     | -           | joining     | -              | -
+--   manager error    | -           | E           | E              | -
+--   manager close    | -           | -           | waiting, D     | waiting, D
+--   CONNECT          | - (3)       | joined, C   | joined, C      | -
+--     without a sid  | - (3)       | E           | waiting, E     | -
+--   CONNECT_ERROR    | -           | closed, E   | closed, E      | closed, D, E
+--   DISCONNECT       | -           | closed, D   | closed, D      | closed, D
+--   EVENT            | -           | buffered    | buffered       | its handlers
+--   ACK              | -           | its target  | its target     | its target
+--   auth() failed    | -           | -           | waiting, E (4) | -
+--   no answer        | -           | -           | waiting, E (4) | -
 --
 --   (1) joining at once if the manager is open; else the manager is opened,
 --       unless it waits to reconnect.
 --   (2) reason "io client disconnect"; of a DISCONNECT "io server disconnect";
 --       of the manager the reason that it gives.
---   (3) the manager ends the connection and reconnects, unless other sockets
---       are joined through it: see Manager:_on_join_failed.
+--   (3) the manager answers with DISCONNECT: the socket left while it was asked
+--       for, and the server must not keep it.
+--   (4) join.lua; the manager ends the connection and reconnects, unless other
+--       sockets are joined through it: then the socket waits on.
 --
 -- A disconnect is told of also when the socket was not connected yet, as the
 -- JavaScript client does. Closed sockets are connected again by hand only: a
@@ -47,11 +48,10 @@
 -- than the event that it handles.
 
 local acks = require "graphsocket.socketio.acks"
-local binary = require "graphsocket.socketio.binary"
 local emit = require "graphsocket.socketio.emit"
 local emitter = require "graphsocket.socketio.emitter"
 local errors = require "graphsocket.errors"
-local json = require "graphsocket.json"
+local join = require "graphsocket.socketio.join"
 local loop = require "graphsocket.loop"
 local packet = require "graphsocket.socketio.packet"
 local retries = require "graphsocket.socketio.retries"
@@ -69,8 +69,10 @@ function metatable.__tostring(self)
   return ("graphsocket.socket: %s (%s)"):format(self.namespace, self._state)
 end
 
--- The fields that scripts read are plain fields; this is the only writer.
-local function set_state(self, state)
+--- Changes the state. The fields that scripts read are plain fields; this is
+--- their only writer.
+---@param state string
+function Socket:_set_state(state)
   self._state = state
   self.active = state ~= "closed"
   self.connected = state == "joined"
@@ -78,11 +80,21 @@ local function set_state(self, state)
   if self._retries then self._retries.connected = self.connected end
 end
 
+---@class graphsocket.socket
+---@field active boolean whether its manager connects it again
+---@field auth table|nil|function what is sent when it joins; may be changed
+---@field connected boolean
+---@field disconnected boolean the opposite
+---@field id string|nil the server's name for it, while it is connected
+---@field io graphsocket.manager
+---@field namespace string
+---@field recovered boolean whether the last connect went on with the session before it, and nothing was missed
+
 --- Makes the socket of a namespace, for Manager:socket.
 ---@param manager table
 ---@param namespace string
 ---@param opts table auth, ack_timeout (seconds), retries; all may be nil
----@return table
+---@return graphsocket.socket
 function socket.new(manager, namespace, opts)
   local self = emitter.init(setmetatable({}, metatable))
   self.io = manager
@@ -94,8 +106,8 @@ function socket.new(manager, namespace, opts)
   self._acks = acks.new(function(id) emit.withdraw(self, id) end)
   self._connects = 0          -- how often it was joined
   self._handlers = loop.queue()
-  self._join = nil            -- the attempt under way: {phase}
-  self._join_timer = nil
+  self._join = nil            -- of join.lua
+  self._join_timer = nil      -- of join.lua
   self._offset = nil          -- of the last packet, for state recovery
   self._pid = nil             -- session id for state recovery: a secret
   self._receive_buffer = {}   -- events before the CONNECT packet
@@ -103,20 +115,22 @@ function socket.new(manager, namespace, opts)
   self._received = 0          -- events
   self._retries = nil
   self._send_buffer = {}      -- of emit.lua
-  self._session = nil         -- identity of the joined time, for acknowledgements
+  self._session = nil         -- the time from one joining on: {dropped}
   if opts.retries and opts.retries > 0 then
     self._retries = retries.new(opts.retries, function(event, target)
       return emit.retry(self, event, target)
     end)
   end
-  set_state(self, "closed")
+  self:_set_state("closed")
   return self
 end
 
 -- Handlers -------------------------------------------------------------------
 
--- A reserved event, to the handlers: behind everything that came before it.
-local function tell(self, event, ...)
+--- Gives a reserved event to its handlers, behind everything that came before.
+---@param event string
+---@param ... any
+function Socket:_tell(event, ...)
   self._handlers:push(self._call, self, event, ...)
 end
 
@@ -149,7 +163,7 @@ end
 local function deliver(self, p)
   p.connection:release(p)
   local any, list = self._any, self._listeners[p.name]
-  if not any and not list then return end
+  if not any and not list or p.session.dropped then return end
   local data, message = packet.data(p)
   if message then return self.io:_on_bad_packet(p.connection, message) end
   local count = #data
@@ -180,140 +194,17 @@ local function on_event(self, p)
   self._handlers:push(deliver, self, p)
 end
 
--- Joining --------------------------------------------------------------------
-
-local function stop_join(self)
-  self._join = nil
-  if self._join_timer then
-    self._join_timer:cancel()
-    self._join_timer = nil
-  end
-end
-
--- Ends the attempt to join: it is begun anew with the next connection, or, if
--- other sockets keep this one, after a while.
-local function join_failed(self, err)
-  stop_join(self)
-  set_state(self, "waiting")
-  tell(self, "connect_error", err)
-  if not self.io:_on_join_failed(err) and self.io:reconnection() then
-    self._join_timer =
-      loop.timer(self.io:reconnection_delay_max(), self._on_manager_open, self)
-  end
-end
-
-local function on_join_timeout(self, join)
-  if self._join ~= join then return end
-  local seconds = self.io:timeout()
-  local err = errors.new {
-    kind = "timeout",
-    message = join.phase == "auth"
-      and ("the auth function did not return within %.14g s"):format(seconds)
-      or ("the server did not answer for namespace %s within %.14g s")
-        :format(self.namespace, seconds),
-    phase = join.phase,
-    namespace = self.namespace,
-  }
-  if join.phase == "auth" then return join_failed(self, err) end
-  set_state(self, "waiting")
-  tell(self, "connect_error", err)
-  if not self.io:_on_join_failed(err) then
-    -- Others keep the connection, so the answer may still come; to ask twice
-    -- would be an error of ours.
-    set_state(self, "joining")
-    self._join_timer = loop.timer(seconds, on_join_timeout, self, join)
-  end
-end
-
--- The payload of the CONNECT packet; nil and what is wrong with |auth|.
-local function connect_payload(self, auth)
-  if binary.has(auth) then
-    return nil, "auth must not contain binary values"
-  elseif auth ~= nil and type(auth) ~= "table" then
-    return nil, "auth must be a table, got " .. type(auth)
-  end
-  if auth == nil and not self._pid then return "" end
-  local payload = { pid = self._pid, offset = self._pid and self._offset }
-  for name, value in pairs(auth or {}) do payload[name] = value end
-  local ok, text = pcall(json.encode, payload, "auth", 0)
-  if not ok then return nil, text end
-  if text:byte(1) ~= 123 then return nil, "auth must have names as its keys" end
-  return text
-end
-
-local function send_connect(self, auth)
-  local payload, message = connect_payload(self, auth)
-  if not payload then
-    return join_failed(self, errors.new {
-      kind = "usage", message = message, phase = "auth",
-    })
-  end
-  self._join.phase = "namespace"
-  self.io.engine:send(
-    packet.encode(packet.CONNECT, self.namespace, nil, payload))
-end
-
--- In a task: the function may wait.
-local function ask_auth(self, join)
-  local ok, auth, err = loop.call(self.auth)
-  -- The connection has ended meanwhile, or the socket was closed.
-  if self._join ~= join then return end
-  if ok and (auth ~= nil or err == nil) then return send_connect(self, auth) end
-  join_failed(self, errors.wrap(ok and err or auth, "auth",
-    "the auth function failed"))
-end
-
-local on_connect
-
--- Socket.IO 1 and 2 join the default namespace unasked, take no payload, and
--- take the query of another namespace as part of its name.
-local function join_v2(self)
-  local engine = self.io.engine
-  self._join.phase = "namespace"
-  if self.namespace ~= "/" then
-    local name = self.namespace
-    if engine.query then name = name .. "?" .. engine.query end
-    engine:send(packet.encode(packet.CONNECT, name))
-  elseif engine.root == "joined" then
-    on_connect(self, engine.id, nil)
-  elseif engine.root == "left" then
-    -- Asked for again it is joined, but a server without middleware says so
-    -- once in a connection only.
-    engine:send(packet.encode(packet.CONNECT, "/"))
-    engine.root = "joined"
-    on_connect(self, engine.id, nil)
-  end
-end
-
-local function join(self)
-  stop_join(self)
-  set_state(self, "joining")
-  local attempt = { phase = "auth" }
-  self._join = attempt
-  local seconds = self.io:timeout()
-  if seconds ~= math.huge then
-    self._join_timer = loop.timer(seconds, on_join_timeout, self, attempt)
-  end
-  if self.io.engine.version == 3 then
-    join_v2(self)
-  elseif type(self.auth) == "function" then
-    loop.spawn(ask_auth, self, attempt)
-  else
-    send_connect(self, self.auth)
-  end
-end
-
 -- The end of a connection or of a namespace.
 local function on_close(self, reason, details)
   self.id = nil
-  tell(self, "disconnect", reason, details)
+  self:_tell("disconnect", reason, details)
   self._acks:clear(emit.buffered_ids(self))
 end
 
 -- Leaves the manager, which ends the connection with its last socket.
 local function leave(self)
-  stop_join(self)
-  set_state(self, "closed")
+  join.stop(self)
+  self:_set_state("closed")
   self.io:_on_socket_left(self)
 end
 
@@ -321,10 +212,10 @@ end
 ---@return table self
 function Socket:connect()
   if self._state == "joined" or self._state == "joining" then return self end
-  if self._state == "closed" then set_state(self, "waiting") end
+  if self._state == "closed" then self:_set_state("waiting") end
   self.io:_on_socket_wanted()
   -- Opening takes time, so the manager is open here only if it was before.
-  if self.io:_is_open() then join(self) end
+  if self.io:_is_open() then join.start(self) end
   return self
 end
 
@@ -335,9 +226,14 @@ function Socket:open()
 end
 
 --- Disconnects the socket for good; the connection ends with its last socket.
+--- Events whose handlers were not called yet are dropped: as in the JavaScript
+--- client, where none is ever left, no event comes after it.
 ---@return table self
 function Socket:disconnect()
   local was_joined = self.connected
+  if self._session then self._session.dropped = true end
+  for _, p in ipairs(self._receive_buffer) do p.connection:release(p) end
+  self._receive_buffer, self._receive_bytes = {}, 0
   if was_joined then
     local engine = self.io.engine
     engine:send(packet.encode(packet.DISCONNECT, self.namespace))
@@ -380,14 +276,15 @@ end
 
 --- The manager is open, or a failed attempt to join is due again.
 function Socket:_on_manager_open()
-  if self._state == "waiting" then join(self) end
+  -- Another socket may just have failed to join, and ended the connection.
+  if self._state == "waiting" and self.io:_is_open() then join.start(self) end
 end
 
 --- The manager failed to connect, or its connection broke.
 ---@param err table
 function Socket:_on_manager_error(err)
   if self.active and not self.connected then
-    tell(self, "connect_error", err)
+    self:_tell("connect_error", err)
   end
 end
 
@@ -395,26 +292,29 @@ end
 ---@param reason string
 ---@param details table|nil
 function Socket:_on_manager_close(reason, details)
-  stop_join(self)
+  join.stop(self)
   if self._state ~= "joining" and self._state ~= "joined" then return end
-  set_state(self, "waiting")
+  self:_set_state("waiting")
   on_close(self, reason, details)
 end
 
-function on_connect(self, id, pid)
-  stop_join(self)
-  set_state(self, "joined")
+--- The server has said yes.
+---@param id string
+---@param pid string|nil session id for state recovery
+function Socket:_on_connect(id, pid)
+  join.stop(self)
+  self:_set_state("joined")
   self.id = id
   self.recovered = pid ~= nil and pid == self._pid
   self._pid = pid
-  self._session = {}
+  self._session = { dropped = false }
   self._connects = self._connects + 1
   local early = self._receive_buffer
   self._receive_buffer, self._receive_bytes = {}, 0
   for _, p in ipairs(early) do on_event(self, p) end
   emit.flush(self)
   if self._retries then self._retries:drain(true) end
-  tell(self, "connect")
+  self:_tell("connect")
 end
 
 local on_packet = {}
@@ -424,16 +324,16 @@ on_packet[packet.CONNECT] = function(self, p)
   if p.connection.version == 3 then
     local id = p.connection.id
     if self.namespace ~= "/" then id = self.namespace .. "#" .. id end
-    return on_connect(self, id, nil)
+    return self:_on_connect(id, nil)
   end
   local data, message = packet.data(p)
   if message then return self.io:_on_bad_packet(p.connection, message) end
   if data and type(data.sid) == "string" then
-    return on_connect(self, data.sid, data.pid)
+    return self:_on_connect(data.sid, data.pid)
   end
-  stop_join(self)
-  set_state(self, "waiting")
-  tell(self, "connect_error", errors.new {
+  join.stop(self)
+  self:_set_state("waiting")
+  self:_tell("connect_error", errors.new {
     kind = "protocol",
     message = "the server joined the namespace without a session id, as "
       .. 'Socket.IO 2 does: use engine = 3, or "auto"',
@@ -461,7 +361,7 @@ on_packet[packet.CONNECT_ERROR] = function(self, p)
   if type(words) ~= "string" or words == "" then
     words = "no reason given"
   end
-  tell(self, "connect_error", errors.new {
+  self:_tell("connect_error", errors.new {
     kind = "auth",
     message = words,
     code = "refused",

@@ -72,7 +72,9 @@ export class Proxy {
   #judge(request) {
     const { user, password, refuse } = this.given;
     const given = request.headers["proxy-authorization"];
-    const right = user === undefined || given === basic(user, password);
+    // The scheme's case does not matter (RFC 9110, section 11.1).
+    const canonical = given?.replace(/^basic /i, "Basic ");
+    const right = user === undefined || canonical === basic(user, password);
     const { "proxy-authorization": _, ...headers } = request.headers;
     const entry = {
       method: request.method,
