@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -37,6 +38,7 @@ struct gs_engine {
   uv_async_t async;
   uv_check_t check;
   uv_prepare_t prepare;
+  uv_timer_t alarm; /* see engine_set_alarm */
   gs_clockwatch *clockwatch;
   gs_connections connections;
   gs_http *http;
@@ -93,6 +95,17 @@ static void engine_on_clock(void *user) {
   (void)engine_emit(engine, GS_EVENT_CLOCK, 0, 0, NULL, 0);
 }
 
+static void engine_on_alarm(uv_timer_t *alarm) { gs_engine_wake(alarm->data); }
+
+/* engine_set_alarm is for hosts of Lua that have no timers (copas 1). */
+static void engine_set_alarm(gs_engine *engine, const void *data) {
+  double seconds;
+  memcpy(&seconds, data, sizeof seconds);
+  uv_update_time(&engine->loop);
+  uv_timer_start(&engine->alarm, engine_on_alarm,
+                 (uint64_t)ceil(seconds * 1000), 0);
+}
+
 static void engine_stop(gs_engine *engine) {
   engine->stopping = true;
   gs_connections_stop(&engine->connections);
@@ -102,6 +115,7 @@ static void engine_stop(gs_engine *engine) {
   uv_close((uv_handle_t *)&engine->async, NULL);
   uv_close((uv_handle_t *)&engine->check, NULL);
   uv_close((uv_handle_t *)&engine->prepare, NULL);
+  uv_close((uv_handle_t *)&engine->alarm, NULL);
 }
 
 static void engine_do(gs_engine *engine, const gs_record *command) {
@@ -135,6 +149,9 @@ static void engine_do(gs_engine *engine, const gs_record *command) {
     case GS_COMMAND_CANCEL:
       gs_http_cancel(engine->http, command->id);
       break;
+    case GS_COMMAND_ALARM:
+      engine_set_alarm(engine, command->data);
+      break;
     case GS_COMMAND_STOP:
       engine_stop(engine);
       break;
@@ -161,9 +178,11 @@ static bool engine_begin(gs_engine *engine) {
   }
   uv_check_init(&engine->loop, &engine->check);
   uv_prepare_init(&engine->loop, &engine->prepare);
+  uv_timer_init(&engine->loop, &engine->alarm);
   engine->async.data = engine;
   engine->check.data = engine;
   engine->prepare.data = engine;
+  engine->alarm.data = engine;
   uv_check_start(&engine->check, engine_on_check);
   uv_prepare_start(&engine->prepare, engine_on_prepare);
   engine->connections.means.loop = &engine->loop;
@@ -261,8 +280,9 @@ gs_engine *gs_engine_new(char *text, size_t text_size) {
    * full queue must never cost an event that says how something ended. */
   engine->commands = gs_queue_new(SIZE_MAX);
   engine->events = gs_queue_new(SIZE_MAX);
-  int err =
-      engine->commands && engine->events ? engine_open_pipe(engine) : ENOMEM;
+  /* Lua may wait before it takes for the first time. */
+  bool armed = engine->events && gs_queue_arm(engine->events);
+  int err = armed && engine->commands ? engine_open_pipe(engine) : ENOMEM;
   if (!err) err = engine_start_thread(engine);
   if (err) {
     snprintf(text, text_size, "the I/O thread could not be started: %s",

@@ -37,8 +37,9 @@ GS_NODISCARD gs_engine *gs_engine_new(char *text, size_t text_size);
  * [lua] */
 void gs_engine_free(gs_engine *engine);
 
-/* gs_engine_fd returns the descriptor that is readable while events wait.
- * [lua] */
+/* gs_engine_fd returns the descriptor that is readable when events have come
+ * since gs_engine_next last returned false. Who stops taking before that calls
+ * gs_engine_wake, or will not be woken for the rest. [lua] */
 int gs_engine_fd(const gs_engine *engine);
 
 /* gs_engine_wake makes the descriptor readable, to interrupt a wait. [any] */

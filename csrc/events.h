@@ -19,6 +19,7 @@ enum gs_command {
   GS_COMMAND_CLOSE,    /* the close code, an int */
   GS_COMMAND_REQUEST,  /* fields: http.h */
   GS_COMMAND_CANCEL,   /* empty */
+  GS_COMMAND_ALARM,    /* seconds from now, a double: wake Lua then */
   GS_COMMAND_STOP,     /* empty: the last one */
 };
 

@@ -182,6 +182,20 @@ static int lgs_engine_wake(lua_State *L) {
   return 0;
 }
 
+/* engine:alarm(seconds) makes the descriptor readable once, later; a new alarm
+ * replaces the old one. */
+static int lgs_engine_alarm(lua_State *L) {
+  lgs_shared *shared;
+  gs_engine *engine = lgs_check_engine(L, &shared);
+  double seconds = luaL_checknumber(L, 2);
+  if (!(seconds >= 0)) seconds = 0;
+  if (seconds > 1e9) seconds = 1e9; /* 30 years fit into libuv's clock */
+  int err = gs_engine_command(engine, GS_COMMAND_ALARM, 0, 0, NULL, 0, &seconds,
+                              sizeof seconds);
+  if (err) return luaL_error(L, "%s", gs_error_text(err));
+  return 0;
+}
+
 /* engine:next() returns kind, id and what the kind carries; or nothing. */
 static int lgs_engine_next(lua_State *L) {
   lgs_shared *shared;
@@ -407,10 +421,15 @@ static int lgs_connection_stats(lua_State *L) {
 /* ---- the module ---- */
 
 static const luaL_Reg engine_methods[] = {
-    {"fd", lgs_engine_fd},           {"wake", lgs_engine_wake},
-    {"next", lgs_engine_next},       {"open", lgs_engine_open},
-    {"request", lgs_engine_request}, {"cancel", lgs_engine_cancel},
-    {"stop", lgs_engine_stop},       {NULL, NULL},
+    {"fd", lgs_engine_fd},
+    {"wake", lgs_engine_wake},
+    {"next", lgs_engine_next},
+    {"open", lgs_engine_open},
+    {"request", lgs_engine_request},
+    {"cancel", lgs_engine_cancel},
+    {"stop", lgs_engine_stop},
+    {"alarm", lgs_engine_alarm},
+    {NULL, NULL},
 };
 
 static const luaL_Reg engine_meta[] = {

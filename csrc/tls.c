@@ -174,8 +174,11 @@ void gs_tls_reason(const SSL *ssl, const char *name, char *text,
 }
 
 const char *gs_tls_verify_text(long verified) {
-  /* A name that does not match is no fault of the chain. */
-  if (verified == X509_V_OK) verified = X509_V_ERR_HOSTNAME_MISMATCH;
+  /* A name that does not match is no fault of the chain, and libcurl looks at
+   * the chain only after the name. */
+  if (verified == X509_V_OK || verified == X509_V_ERR_UNSPECIFIED) {
+    verified = X509_V_ERR_HOSTNAME_MISMATCH;
+  }
   return X509_verify_cert_error_string(verified);
 }
 

@@ -7,6 +7,8 @@
 --   drive()       runs the host's loop; returns when nothing is left in it
 --   finish()      takes away what the script itself keeps in the host's loop
 
+local assert = require "luassert"
+local busted = require "busted"
 local helper = require "spec.helper"
 
 local PRELUDE = [[
@@ -38,6 +40,7 @@ end
 
 -- Defines the tests. |name| is the host's, |host| the beginning of a script.
 function battery.define(name, host)
+  local it = busted.it
   host = ("loop.host %q\n"):format(name) .. host
 
   local function run(source)
@@ -202,6 +205,7 @@ function battery.define(name, host)
         finish()
       end)
       in_host(function()
+        host_work()
         local ok, message = pcall(loop.run)
         assert(not ok and message:match "running already", message)
       end)

@@ -322,7 +322,8 @@ describe("a task", function()
     assert.equal(3, #reported)
     assert.is_nil(reported[1].err)
     assert.is_false(reported[2].err)
-    assert.matches("stack overflow", reported[3].err)
+    -- LuaJIT may have no stack left to find out where.
+    assert.truthy(reported[3].err:match "stack overflow" or reported[3].err:match "error in error handling")
   end)
 
   it("that calls coroutine.yield is told so, and others go on", function()

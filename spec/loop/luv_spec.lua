@@ -55,13 +55,28 @@ describe("luv", function()
   end)
 
   it("lets the main chunk wait while libuv runs the rest", function()
-    assert.equal("tick\nslept\nnil network\n", run [[
+    assert.equal("tick\nslept\nnil\tnetwork\n", run [[
       uv.new_timer():start(1, 0, function() print "tick" end)
       loop.sleep(0.02)
       print "slept"
       local response, err = engine.request(REFUSED)
       print(response, err.kind)
     ]])
+  end)
+
+  it("does not spin while the main chunk waits", function()
+    local rounds = tonumber(run [[
+      local real, rounds = uv.run, 0
+      uv.run = function(...)
+        rounds = rounds + 1
+        return real(...)
+      end
+      loop.sleep(0.3)
+      loop.timer(0.01, loop.stop) -- must not make it spin either
+      loop.sleep(0.3)
+      print(rounds)
+    ]])
+    assert.is_true(rounds <= 10, rounds .. " rounds")
   end)
 
   it("runs libuv itself in run(), which ends with our work, not with the program's", function()

@@ -96,6 +96,8 @@ Timer.__name = "graphsocket.timer"
 --- Keeps the function from being called, if it is not too late.
 function Timer:cancel()
   pump.cancel_timer(self)
+  -- What it would have called is not kept alive until it would have been due.
+  self._fn, self._args = nil, nil
 end
 
 function Timer:fire()

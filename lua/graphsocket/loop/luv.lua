@@ -40,7 +40,7 @@ local function close_poll()
   end
 end
 
-local function watch(wanted)
+local function watch(paused, wanted)
   local fd = pump.source and pump.source.fd()
   if fd ~= watched then
     close_poll()
@@ -51,7 +51,7 @@ local function watch(wanted)
   if not poll then
     return
   end
-  if pump.paused then
+  if paused then
     poll:stop()
     return
   end
@@ -63,9 +63,8 @@ local function watch(wanted)
   end
 end
 
-local function set_timer(wanted)
-  local timeout = pump.timeout()
-  if pump.paused or not timeout then
+local function set_timer(timeout, wanted)
+  if not timeout then
     if timer then
       timer:stop()
     end
@@ -83,9 +82,16 @@ local function set_timer(wanted)
 end
 
 function arm()
-  local wanted = not pump.paused and pump.is_alive() and pump.can_happen()
-  watch(wanted)
-  set_timer(wanted)
+  -- After stop() the sockets rest; whoever waits, or is ready, does not.
+  local timeout = pump.timeout()
+  local paused = pump.paused and not next(pump.parked)
+  if paused and timeout ~= 0 then
+    timeout = nil
+  end
+  local wanted = (timeout == 0 or not paused) and pump.is_alive()
+    and pump.can_happen()
+  watch(paused, wanted)
+  set_timer(timeout, wanted)
 end
 
 function adapter.attach(new_pump)
@@ -98,6 +104,7 @@ adapter.changed = function()
 end
 
 function adapter.run_until(done)
+  arm()
   while not done() do
     if not uv.run("once") and not done() and not pump.can_happen() then
       return false

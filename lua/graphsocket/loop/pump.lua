@@ -135,6 +135,7 @@ function pump.changed()
   if host.changed then
     host.changed()
   elseif waiting_until and pump.source then
+    waiting_until = nil -- once is enough
     pump.source.wake()
   end
 end

@@ -74,7 +74,12 @@ local function await(awaited, timeout)
     pump.add_timer(timeout, waiter)
   end
   local possible = block(waiter)
-  pump.parked[waiter] = nil
+  if pump.parked[waiter] then
+    pump.parked[waiter] = nil
+    if not pump.is_wanted() then
+      pump.changed() -- it may have waited for nobody but us
+    end
+  end
   pump.cancel_timer(waiter)
   awaited:_remove(waiter)
   if possible == false and not awaited:done() then
