@@ -17,6 +17,7 @@ local source = require "graphsocket.auth.source"
 local subscription = require "graphsocket.subscription"
 local throttle = require "graphsocket.throttle"
 local url = require "graphsocket.url"
+local watch = require "graphsocket.watch"
 
 local client = {}
 
@@ -148,6 +149,19 @@ function methods:subscribe(what, opts)
   check_self(self, "subscribe")
   return subscription.new(self, resource.check("client:subscribe", what),
     options.check("client:subscribe", opts, subscription.options))
+end
+
+--- Watches a resource: what changed, each change at least once, until close().
+--- Returns at once.
+---@param what string|table the resource, as of endpoint
+---@param opts table|nil those of subscribe; state (a path, or { load, save }),
+---  from ("now" or "beginning"), poll (seconds)
+---@return graphsocket.watch|nil
+---@return graphsocket.error|nil of kind "state"
+function methods:watch(what, opts)
+  check_self(self, "watch")
+  return watch.new(self, resource.check("client:watch", what),
+    options.check("client:watch", opts, watch.options))
 end
 
 -- What subscriptions and watches stand on ------------------------------------

@@ -15,6 +15,7 @@ local core = require "graphsocket.core"
 local errors = require "graphsocket.errors"
 local guard = require "graphsocket.loop.guard"
 local loop = require "graphsocket.loop"
+local suspend = require "graphsocket.suspend"
 
 local engine = {}
 
@@ -22,7 +23,7 @@ local engine = {}
 local BATCH = 256
 
 local MESSAGE, PING, RESPONSE = core.MESSAGE, core.PING, core.RESPONSE
-local OPEN, CLOSED = core.OPEN, core.CLOSED
+local OPEN, CLOSED, CLOCK = core.OPEN, core.CLOSED, core.CLOCK
 
 local thread -- the core's engine
 local sinks = setmetatable({}, { __mode = "v" }) -- connection id -> sink
@@ -43,10 +44,12 @@ end
 local function hand_out(kind, id, a, b)
   if kind == RESPONSE then
     return requests[id] and answer(id, a)
+  elseif kind == CLOCK then
+    return suspend.notice()
   end
   local sink = sinks[id]
   if not sink then
-    return -- CLOCK, which concerns no one; or collected meanwhile
+    return -- collected meanwhile
   end
   if kind == MESSAGE then
     sink:on_message(a, b)

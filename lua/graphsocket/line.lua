@@ -1,0 +1,104 @@
+--- One line to the service: an endpoint and the one socket opened on it, from
+--- connecting to its end. It is never connected again; another line is.
+--
+-- Theory of operation. A line is in one state:
+--
+--   state      | the socket …                        | next
+--   -----------+-------------------------------------+-------------------------
+--   connecting | connects, then joins the namespace  | joined, ended, closed
+--   joined     | is joined                           | ended, closed
+--   ended      | failed, or was lost: told once      | -
+--   closed     | was closed by its owner: not told   | -
+--
+-- However a socket is lost (a failed connect, a refused or an unanswered
+-- namespace, a disconnect by the server, a broken connection), it is one event
+-- here, with an error object. What to do about it is the owner's business.
+-- Notifications are handed on in every state: those that were received before
+-- an end have still been received.
+
+local errors = require "graphsocket.errors"
+local loop = require "graphsocket.loop"
+
+local methods = {}
+local metatable = { __name = "graphsocket.line", __index = methods }
+
+local line = {}
+
+local function lost(reason, was_joined)
+  local message = was_joined and "the connection was lost"
+    or "the connection ended before the namespace was joined"
+  if reason == "io server disconnect" then
+    message = "the server disconnected the socket"
+  end
+  return errors.new { kind = "network", code = reason, message = message }
+end
+
+local function on_end(self, err, reason, details)
+  if self.state == "ended" or self.state == "closed" then return end
+  err = err or lost(reason, self.state == "joined")
+  self.state = "ended"
+  -- A socket may have failed and still keep its connection.
+  self._socket:close()
+  self._owner:_on_line_ended(self, {
+    err = err,
+    reason = reason,
+    details = details,
+  })
+end
+
+local function listen(self)
+  local socket, owner = self._socket, self._owner
+  socket:on("connect", function()
+    if self.state ~= "connecting" then return end
+    self.state, self.joined_at = "joined", loop.now()
+    owner:_on_line_joined(self)
+  end)
+  socket:on("connect_error", function(err) on_end(self, err) end)
+  socket:on("disconnect", function(reason, details)
+    on_end(self, details, reason, details)
+  end)
+  socket:on("notification", function(data) owner:_on_notification(data) end)
+  socket.io:on("ping", function() owner:_on_ping() end)
+end
+
+--- Opens a socket on the endpoint of a lease.
+---@param lease graphsocket.lease
+---@param opts table socket options
+---@param owner table its methods _on_line_joined(line), _on_line_ended(line,
+---  ending), _on_notification(data), which may wait, and _on_ping(); `ending`:
+---  err, and reason and details as of "disconnect"
+---@return table|nil line
+---@return graphsocket.error|nil the endpoint's URL cannot be used
+function line.open(lease, opts, owner)
+  local given = {}
+  for name, value in pairs(opts) do given[name] = value end
+  given.reconnection = false
+  -- What Graph gave as a URL is no mistake of the program.
+  local ok, socket = pcall(lease.endpoint.open, lease.endpoint, given)
+  if not ok then
+    return nil, errors.new {
+      kind = "protocol", code = "refused",
+      message = "no socket can be opened on the endpoint: "
+        .. tostring(socket):gsub("^[^\n]-:%d+: ", ""),
+    }
+  end
+  local self = setmetatable({
+    joined_at = nil,   -- loop.now() seconds
+    lease = lease,
+    state = "connecting",
+    _owner = owner,
+    _socket = socket,
+  }, metatable)
+  listen(self)
+  return self
+end
+
+--- Closes the line for good; nothing more is told but what was received.
+function methods:close()
+  if self.state ~= "ended" then
+    self.state = "closed"
+    self._socket:close()
+  end
+end
+
+return line
