@@ -18,6 +18,9 @@
 #include "events.h"
 #include "http.h"
 
+/* More than an engine opens before its first connection, which is 10. */
+enum { ENGINE_DESCRIPTORS = 16 };
+
 struct gs_engine {
   /* Both threads. */
   gs_queue *commands; /* lua pushes, io takes */
@@ -42,7 +45,8 @@ struct gs_engine {
   gs_clockwatch *clockwatch;
   gs_connections connections;
   gs_http *http;
-  bool told; /* events were pushed in this turn of the loop */
+  bool told;    /* events were pushed in this turn of the loop */
+  bool looping; /* |loop| stands */
   bool stopping;
 };
 
@@ -168,11 +172,31 @@ static void engine_on_async(uv_async_t *async) {
   } while (!engine->stopping && !gs_queue_arm(engine->commands));
 }
 
+/* engine_has_descriptors tells whether as many can be had as the libraries
+ * open to start: libuv aborts, and libwebsockets leaks, where one is missing
+ * in the middle. */
+static bool engine_has_descriptors(const gs_engine *engine) {
+  int fds[ENGINE_DESCRIPTORS];
+  int count = 0;
+  while (count < ENGINE_DESCRIPTORS) {
+    fds[count] = fcntl(engine->wake_read, F_DUPFD_CLOEXEC, 0);
+    if (fds[count] < 0) break;
+    count++;
+  }
+  for (int i = 0; i < count; i++) close(fds[i]);
+  return count == ENGINE_DESCRIPTORS;
+}
+
 static bool engine_begin(gs_engine *engine) {
   char *text = engine->start_error;
   size_t size = sizeof engine->start_error;
-  snprintf(text, size, "out of memory, or too few file descriptors");
-  if (uv_loop_init(&engine->loop)) return false;
+  snprintf(text, size,
+           "the I/O thread could not be started: too few file descriptors are "
+           "left (ulimit -n)");
+  if (!engine_has_descriptors(engine)) return false;
+  snprintf(text, size, "the I/O thread could not be started: out of memory");
+  engine->looping = uv_loop_init(&engine->loop) == 0;
+  if (!engine->looping) return false;
   if (uv_async_init(&engine->loop, &engine->async, engine_on_async)) {
     return false;
   }
@@ -210,7 +234,7 @@ static void engine_end(gs_engine *engine) {
   gs_websocket_context_free(engine->connections.means.websockets);
   gs_http_free(engine->http);
   gs_tls_cache_free(engine->connections.means.tls);
-  uv_loop_close(&engine->loop);
+  if (engine->looping) uv_loop_close(&engine->loop);
 }
 
 static void engine_say(gs_engine *engine, bool *what) {
@@ -226,12 +250,12 @@ static void *engine_main(void *user) {
   if (!begun) {
     if (engine->http) gs_http_stop(engine->http);
     gs_clockwatch_stop(engine->clockwatch);
-    uv_walk(&engine->loop, engine_close_handle, NULL);
+    if (engine->looping) uv_walk(&engine->loop, engine_close_handle, NULL);
   }
   engine_say(engine, &engine->started);
   /* Commands may have come before the loop stood. */
   if (begun) engine_on_async(&engine->async);
-  uv_run(&engine->loop, UV_RUN_DEFAULT);
+  if (engine->looping) uv_run(&engine->loop, UV_RUN_DEFAULT);
   engine_end(engine);
   engine_say(engine, &engine->finished);
   engine_release(engine);
