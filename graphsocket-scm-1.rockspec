@@ -38,6 +38,7 @@ build = {
       sources = {
         "csrc/buf.c",
         "csrc/clockwatch.c",
+        "csrc/closing.c",
         "csrc/connection.c",
         "csrc/dial.c",
         "csrc/engine.c",
@@ -45,6 +46,7 @@ build = {
         "csrc/errors.c",
         "csrc/fields.c",
         "csrc/file.c",
+        "csrc/handshake.c",
         "csrc/http.c",
         "csrc/http_answer.c",
         "csrc/http_options.c",
@@ -55,6 +57,7 @@ build = {
         "csrc/lua_system.c",
         "csrc/probe.c",
         "csrc/process.c",
+        "csrc/proxy.c",
         "csrc/queue.c",
         "csrc/resolve.c",
         "csrc/tls.c",

@@ -9,13 +9,12 @@
 #include "errors.h"
 #include "fields.h"
 #include "probe.h"
+#include "proxy.h"
 #include "resolve.h"
-#include "url.h"
 
 enum {
-  DIAL_ADDRESSES = 8,     /* tried of one name */
-  DIAL_ATTEMPT_MS = 250,  /* an address gets at least this long */
-  DIAL_PROXY_PORT = 1080, /* of a proxy whose URL names none, as curl's */
+  DIAL_ADDRESSES = 8,    /* tried of one name */
+  DIAL_ATTEMPT_MS = 250, /* an address gets at least this long */
 };
 
 typedef enum dial_state { DIAL_LOOKUP, DIAL_TRYING, DIAL_PROBING } dial_state;
@@ -25,8 +24,9 @@ struct gs_dial {
   const gs_dial_callbacks *callbacks;
   void *user;
   dial_state state;
-  gs_buf fields;    /* the options */
-  gs_buf proxy;     /* the proxy's URL, parsed; empty without one */
+  gs_buf fields; /* the options */
+  bool proxied;
+  gs_proxy proxy;
   const char *host; /* whom to dial: the server or its proxy */
   int port;
   gs_resolve *resolve;
@@ -46,13 +46,9 @@ static bool dial_bool(const gs_dial *dial, const char *key, bool otherwise) {
                             otherwise);
 }
 
-static int dial_port(const gs_buf *fields, int otherwise) {
-  return (int)gs_fields_get_number(fields->data, fields->len, "port",
-                                   otherwise);
-}
-
-static const char *dial_proxy_text(const gs_dial *dial, const char *key) {
-  return gs_fields_get_text(dial->proxy.data, dial->proxy.len, key, NULL);
+static int dial_port(const gs_dial *dial) {
+  return (int)gs_fields_get_number(dial->fields.data, dial->fields.len, "port",
+                                   0);
 }
 
 gs_phase gs_dial_phase(const gs_dial *dial) {
@@ -138,12 +134,11 @@ static SSL_CTX *dial_tls(const gs_dial *dial, char *text, size_t text_size) {
 /* dial_address tries one address. Returns false if it fails at once. */
 static bool dial_address(gs_dial *dial, const char *address, SSL_CTX *tls,
                          int *sys_errno) {
-  char proxy_auth[256], proxy_key[1024];
-  const char *proxy_user = dial_proxy_text(dial, "user");
-  const char *proxy_password = dial_proxy_text(dial, "password");
+  char proxy[400], proxy_key[400];
   gs_websocket_options options = {
       .address = address,
       .port = dial->port,
+      .proxy_key = "",
       .tls = tls,
       .tls_name = dial_text(dial, "server_name"),
       .verify = dial_bool(dial, "verify", true),
@@ -155,21 +150,21 @@ static bool dial_address(gs_dial *dial, const char *address, SSL_CTX *tls,
   };
   if (!options.tls_name) options.tls_name = dial_text(dial, "host");
   if (!options.headers) options.headers = "";
-  if (proxy_user) {
-    snprintf(proxy_auth, sizeof proxy_auth, "%s:%s", proxy_user,
-             proxy_password ? proxy_password : "");
-    options.proxy_auth = proxy_auth;
-  }
-  if (dial->proxy.len) {
-    options.proxy_target = dial_text(dial, "host");
-    options.proxy_target_port = dial_port(&dial->fields, 0);
-    snprintf(proxy_key, sizeof proxy_key, "%s@%s:%d",
-             proxy_user ? proxy_auth : "", dial->host, dial->port);
+  if (dial->proxied) {
+    gs_proxy_locate(&dial->proxy, address, proxy, sizeof proxy);
+    gs_proxy_locate(&dial->proxy, dial->host, proxy_key, sizeof proxy_key);
+    options.proxy = proxy;
     options.proxy_key = proxy_key;
+    options.proxy_target = dial->proxy.target;
+    options.proxy_target_port = dial_port(dial);
   }
   dial->websocket =
       gs_websocket_dial(dial->means.websockets, &options,
                         &dial_websocket_callbacks, dial, sys_errno);
+  if (dial->proxied) {
+    explicit_bzero(proxy, sizeof proxy);
+    explicit_bzero(proxy_key, sizeof proxy_key);
+  }
   return dial->websocket != NULL;
 }
 
@@ -248,18 +243,19 @@ static void dial_on_resolved(void *user, int error, const char *text,
 }
 
 /* dial_choose_host decides whom to dial: the server, or its proxy. */
-static int dial_choose_host(gs_dial *dial) {
+static int dial_choose_host(gs_dial *dial, char *text, size_t text_size) {
   const char *proxy = dial_text(dial, "proxy");
   dial->host = dial_text(dial, "host");
-  dial->port = dial_port(&dial->fields, 0);
+  dial->port = dial_port(dial);
   if (!dial->host || !dial->port || !dial_text(dial, "path")) {
     return GS_ERR_OPTION;
   }
   if (!proxy) return 0;
-  int err = gs_url_parse(proxy, &dial->proxy);
+  int err = gs_proxy_read(&dial->proxy, proxy, dial->host, text, text_size);
   if (err) return err;
-  dial->host = dial_proxy_text(dial, "host");
-  dial->port = dial_port(&dial->proxy, DIAL_PROXY_PORT);
+  dial->proxied = true;
+  dial->host = dial->proxy.host;
+  dial->port = dial->proxy.port;
   return 0;
 }
 
@@ -271,7 +267,6 @@ gs_dial *gs_dial_new(const gs_dial_means *means, const void *fields, size_t len,
   dial->callbacks = callbacks;
   dial->user = user;
   gs_buf_init(&dial->fields, GS_MAX_PAYLOAD);
-  gs_buf_init(&dial->proxy, GS_MAX_CONTROL);
   if (gs_buf_append(&dial->fields, fields, len) == 0) return dial;
   gs_dial_free(dial);
   return NULL;
@@ -279,9 +274,10 @@ gs_dial *gs_dial_new(const gs_dial_means *means, const void *fields, size_t len,
 
 void gs_dial_start(gs_dial *dial, uint64_t give_up_ms) {
   dial->give_up_ms = give_up_ms;
-  int err = dial_choose_host(dial);
+  char text[256] = "";
+  int err = dial_choose_host(dial, text, sizeof text);
   if (err) {
-    dial_fail(dial, err, NULL, 0);
+    dial_fail(dial, err, *text ? text : NULL, 0);
     return;
   }
   dial->resolve =
@@ -296,9 +292,8 @@ void gs_dial_free(gs_dial *dial) {
   if (dial->websocket) gs_websocket_abandon(dial->websocket);
   /* Headers, the path's query and the proxy's URL may hold secrets. */
   if (dial->fields.data) explicit_bzero(dial->fields.data, dial->fields.len);
-  if (dial->proxy.data) explicit_bzero(dial->proxy.data, dial->proxy.len);
+  explicit_bzero(&dial->proxy, sizeof dial->proxy);
   gs_buf_free(&dial->fields);
-  gs_buf_free(&dial->proxy);
   free(dial);
 }
 

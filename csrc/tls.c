@@ -189,3 +189,25 @@ void gs_tls_alert(int value, char *text, size_t text_size) {
            certificate_required ? "certificate required"
                                 : SSL_alert_desc_string_long(value));
 }
+
+gs_tls_step gs_tls_follow(gs_tls_handshake *handshake, const SSL *ssl,
+                          int where, int value) {
+  /* TLS 1.3 may begin another one, for session tickets, at any time. */
+  if (where & SSL_CB_HANDSHAKE_START && !handshake->done) {
+    /* OpenSSL says const and allows it: this is its hook before the hello. */
+    gs_tls_prepare((SSL *)(uintptr_t)ssl, handshake->name, handshake->verify);
+    return GS_TLS_BEGUN;
+  }
+  if (where & SSL_CB_HANDSHAKE_DONE && !handshake->done) {
+    handshake->done = true;
+    return GS_TLS_DONE;
+  }
+  if (where == SSL_CB_READ_ALERT && value >> 8 == SSL3_AL_FATAL) {
+    gs_tls_alert(value, handshake->reason, sizeof handshake->reason);
+  } else if (where == SSL_CB_CONNECT_EXIT && value <= 0 &&
+             !*handshake->reason) {
+    gs_tls_reason(ssl, handshake->name, handshake->reason,
+                  sizeof handshake->reason);
+  }
+  return GS_TLS_OTHER;
+}

@@ -41,6 +41,25 @@ void gs_tls_prepare(SSL *ssl, const char *name, bool verify);
 void gs_tls_reason(const SSL *ssl, const char *name, char *text,
                    size_t text_size);
 
+/* A client's handshake, as OpenSSL's info callback tells it. */
+typedef struct gs_tls_handshake {
+  char *name; /* to send and to verify; the owner's */
+  bool verify;
+  bool done;
+  char reason[256]; /* why it failed, or "" */
+} gs_tls_handshake;
+
+typedef enum gs_tls_step {
+  GS_TLS_OTHER,
+  GS_TLS_BEGUN,
+  GS_TLS_DONE
+} gs_tls_step;
+
+/* gs_tls_follow takes what the info callback is told: prepares the handshake
+ * when it begins, notes why it fails, and returns how far it came by this. */
+gs_tls_step gs_tls_follow(gs_tls_handshake *handshake, const SSL *ssl,
+                          int where, int value);
+
 /* gs_tls_verify_text words the result of a certificate's verification. [any] */
 const char *gs_tls_verify_text(long verified);
 

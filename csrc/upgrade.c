@@ -2,6 +2,7 @@
 #include "upgrade.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "errors.h"
@@ -12,8 +13,26 @@ const char *gs_phase_name(gs_phase phase) {
   return names[phase];
 }
 
-size_t gs_upgrade_rewrite(char *head, size_t len, size_t size, const char *path,
-                          const char *headers) {
+bool gs_upgrade_request_copy(gs_upgrade_request *request, const char *path,
+                             const char *headers) {
+  request->path = strdup(path);
+  request->headers = strdup(headers);
+  return request->path && request->headers;
+}
+
+static void upgrade_wipe(char **text) {
+  if (*text) explicit_bzero(*text, strlen(*text));
+  free(*text);
+  *text = NULL;
+}
+
+void gs_upgrade_request_wipe(gs_upgrade_request *request) {
+  upgrade_wipe(&request->path);
+  upgrade_wipe(&request->headers);
+}
+
+size_t gs_upgrade_rewrite(char *head, size_t len, size_t size,
+                          const gs_upgrade_request *request) {
   static const char method[] = "GET ", version[] = " HTTP/1.1\r\n";
   if (len < sizeof method || memcmp(head, method, sizeof method - 1) != 0) {
     return 0;
@@ -22,13 +41,14 @@ size_t gs_upgrade_rewrite(char *head, size_t len, size_t size, const char *path,
   if (!kept) return 0;
   kept += 2;
   size_t kept_len = (size_t)(head + len - kept);
-  size_t path_len = strlen(path), headers_len = strlen(headers);
+  size_t path_len = strlen(request->path);
+  size_t headers_len = strlen(request->headers);
   size_t own_len = sizeof method - 1 + path_len + sizeof version - 1;
   if (own_len + headers_len + kept_len > size) return 0;
   memmove(head + own_len + headers_len, kept, kept_len);
-  memcpy(head + sizeof method - 1, path, path_len);
+  memcpy(head + sizeof method - 1, request->path, path_len);
   memcpy(head + own_len - (sizeof version - 1), version, sizeof version - 1);
-  memcpy(head + own_len, headers, headers_len);
+  memcpy(head + own_len, request->headers, headers_len);
   return own_len + headers_len + kept_len;
 }
 
@@ -63,7 +83,9 @@ int gs_upgrade_explain(const gs_upgrade_failure *failure, char *text,
   switch (failure->phase) {
     case GS_PHASE_PROXY:
       snprintf(text, text_size,
-               "the proxy refused or closed the connection (%s)",
+               "the proxy refused or closed the connection (%s): which, and "
+               "with what status, libwebsockets does not tell; see that its "
+               "URL has the right user name and password",
                failure->library_text);
       return GS_ERR_PROXY;
     case GS_PHASE_TLS:

@@ -3,6 +3,8 @@
 #ifndef GS_UPGRADE_H
 #define GS_UPGRADE_H
 
+#include <stdbool.h>
+
 #include "gs.h"
 
 /* Where a connection stands, as errors name it. */
@@ -18,11 +20,25 @@ typedef enum gs_phase {
 
 const char *gs_phase_name(gs_phase phase);
 
+/* What is ours of a request. Both may hold secrets: the path's query is what
+ * authorises the connection. */
+typedef struct gs_upgrade_request {
+  char *path;    /* with the query, byte for byte */
+  char *headers; /* "Name: value\r\n"..., Host included */
+} gs_upgrade_request;
+
+/* gs_upgrade_request_copy returns false when out of memory;
+ * gs_upgrade_request_wipe is needed in either case. */
+GS_NODISCARD bool gs_upgrade_request_copy(gs_upgrade_request *request,
+                                          const char *path,
+                                          const char *headers);
+void gs_upgrade_request_wipe(gs_upgrade_request *request);
+
 /* gs_upgrade_rewrite replaces the request line and all headers before
- * "Upgrade:" in the request at |head|, of |len| bytes, by our own. Returns the
- * new length, or 0 if it is no such request or has no room in |size|. */
+ * "Upgrade:" in the request at |head|, of |len| bytes, by |request|'s. Returns
+ * the new length, or 0 if it is no such request or has no room in |size|. */
 GS_NODISCARD size_t gs_upgrade_rewrite(char *head, size_t len, size_t size,
-                                       const char *path, const char *headers);
+                                       const gs_upgrade_request *request);
 
 /* What is known of a connection that failed before it was upgraded. */
 typedef struct gs_upgrade_failure {

@@ -249,3 +249,15 @@ int gs_url_escape(const char *text, size_t len, gs_buf *out) {
   curl_free(escaped);
   return err;
 }
+
+int gs_url_unescape(const char *text, size_t len, gs_buf *out) {
+  int unescaped_len;
+  if (len == 0) return 0;
+  if (len > INT_MAX) return GS_ERR_TOO_BIG;
+  char *unescaped = curl_easy_unescape(NULL, text, (int)len, &unescaped_len);
+  if (!unescaped) return GS_ERR_NOMEM;
+  int err = gs_buf_append(out, unescaped, (size_t)unescaped_len);
+  explicit_bzero(unescaped, (size_t)unescaped_len); /* a password, as a rule */
+  curl_free(unescaped);
+  return err;
+}

@@ -30,4 +30,8 @@ GS_NODISCARD int gs_url_resolve(const char *base, const char *reference,
  * [any] */
 GS_NODISCARD int gs_url_escape(const char *text, size_t len, gs_buf *out);
 
+/* gs_url_unescape appends |text| percent-decoded; a "%" without two hexadecimal
+ * digits stays. Errors as gs_url_escape. [any] */
+GS_NODISCARD int gs_url_unescape(const char *text, size_t len, gs_buf *out);
+
 #endif

@@ -14,11 +14,14 @@
 #include <errno.h>
 #include <libwebsockets.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
-#include "engineio.h"
+#include "closing.h"
 #include "errors.h"
+#include "handshake.h"
 #include "tls.h"
 
 enum {
@@ -41,6 +44,7 @@ typedef struct websocket_group {
 
 struct gs_websocket_context {
   struct lws_context *lws;
+  uv_loop_t *loop;
   websocket_group *groups;
   gs_websocket *dialing; /* those whose upgrade is not done */
   int callback_depth;    /* > 0: libwebsockets is on the stack */
@@ -52,15 +56,15 @@ struct gs_websocket {
   struct lws *wsi;                /* NULL once libwebsockets has let go of it */
   const gs_websocket_callbacks *callbacks; /* NULL once abandoned */
   void *user;
-  char *path, *headers, *tls_name; /* freed when the upgrade is done */
-  gs_phase phase;
+  gs_upgrade_request request; /* freed when the upgrade is done */
+  gs_tls_handshake handshake; /* its name likewise */
+  gs_phase phase, after_tcp;
   bool held; /* one of our functions uses it: WSI_DESTROY must not free it */
-  bool dialing, ended, closing, verify, proxied, tls;
-  int status;       /* of the upgrade's response */
-  int close_code;   /* of the peer's close frame */
-  char reason[256]; /* OpenSSL's */
-  size_t body_len;
-  char *body;
+  bool dialing, ended, closing, compression;
+  uint8_t *deflating; /* a message that the deflater may still read, or NULL */
+  int status;         /* of the upgrade's response */
+  int close_code;     /* of the peer's close frame */
+  gs_buf body;        /* of a refused upgrade's response */
 };
 
 /* libwebsockets and OpenSSL's first use keep a few process-wide variables;
@@ -74,19 +78,14 @@ static void websocket_forget_dial(gs_websocket *websocket) {
     if (websocket->next) websocket->next->previous = websocket->previous;
     websocket->previous = NULL;
   }
-  /* The path's query authorises the connection, headers may as well. */
-  if (websocket->path) explicit_bzero(websocket->path, strlen(websocket->path));
-  if (websocket->headers) {
-    explicit_bzero(websocket->headers, strlen(websocket->headers));
-  }
-  free(websocket->path), websocket->path = NULL;
-  free(websocket->headers), websocket->headers = NULL;
-  free(websocket->tls_name), websocket->tls_name = NULL;
-  free(websocket->body), websocket->body = NULL;
+  gs_upgrade_request_wipe(&websocket->request);
+  free(websocket->handshake.name), websocket->handshake.name = NULL;
+  gs_buf_free(&websocket->body);
 }
 
 static void websocket_free(gs_websocket *websocket) {
   websocket_forget_dial(websocket);
+  free(websocket->deflating);
   free(websocket);
 }
 
@@ -97,8 +96,8 @@ static gs_websocket_failure websocket_failure(const gs_websocket *websocket,
       .phase = websocket->phase,
       .text = text,
       .status = websocket->status,
-      .body = websocket->body,
-      .body_len = websocket->body_len,
+      .body = (const char *)websocket->body.data,
+      .body_len = websocket->body.len,
       .close_code = websocket->close_code,
   };
 }
@@ -119,7 +118,7 @@ static void websocket_fail(gs_websocket *websocket, const char *lws_text) {
   char text[512];
   gs_upgrade_failure failure = {.phase = websocket->phase,
                                 .status = websocket->status,
-                                .tls_reason = websocket->reason,
+                                .tls_reason = websocket->handshake.reason,
                                 .library_text = lws_text};
   int error = gs_upgrade_explain(&failure, text, sizeof text);
   websocket_end(websocket, error, text);
@@ -132,9 +131,9 @@ static char *websocket_rewrite_head(const gs_websocket *websocket, char *at,
                                     size_t room) {
   /* It keeps 12 bytes for the end of the head. */
   char *head = at + room + 12 - WEBSOCKET_SERVICE_BYTES;
-  size_t len = gs_upgrade_rewrite(head, (size_t)(at - head),
-                                  WEBSOCKET_SERVICE_BYTES - 12, websocket->path,
-                                  websocket->headers);
+  size_t len =
+      gs_upgrade_rewrite(head, (size_t)(at - head),
+                         WEBSOCKET_SERVICE_BYTES - 12, &websocket->request);
   return len ? head + len : NULL;
 }
 
@@ -153,27 +152,11 @@ static gs_websocket *websocket_of_ssl(const SSL *ssl) {
 
 /* websocket_on_ssl_info follows a TLS handshake, called by OpenSSL. */
 static void websocket_on_ssl_info(const SSL *ssl, int where, int value) {
-  const int interesting =
-      SSL_CB_HANDSHAKE_START | SSL_CB_HANDSHAKE_DONE | SSL_CB_ALERT;
-  bool failed = where == SSL_CB_CONNECT_EXIT && value <= 0;
-  if (!(where & interesting) && !failed) return;
   gs_websocket *websocket = websocket_of_ssl(ssl);
   if (!websocket) return;
-  /* TLS 1.3 may begin another one, for session tickets, at any time. */
-  bool ours = websocket->phase < GS_PHASE_UPGRADE;
-  if (ours && where & SSL_CB_HANDSHAKE_START) {
-    websocket->phase = GS_PHASE_TLS;
-    /* OpenSSL says const and allows it: this is its hook before the hello. */
-    gs_tls_prepare((SSL *)(uintptr_t)ssl, websocket->tls_name,
-                   websocket->verify);
-  } else if (ours && where & SSL_CB_HANDSHAKE_DONE) {
-    websocket->phase = GS_PHASE_UPGRADE;
-  } else if (where == SSL_CB_READ_ALERT && value >> 8 == SSL3_AL_FATAL) {
-    gs_tls_alert(value, websocket->reason, sizeof websocket->reason);
-  } else if (failed && !*websocket->reason) {
-    gs_tls_reason(ssl, websocket->tls_name, websocket->reason,
-                  sizeof websocket->reason);
-  }
+  gs_tls_step step = gs_tls_follow(&websocket->handshake, ssl, where, value);
+  if (step == GS_TLS_BEGUN) websocket->phase = GS_PHASE_TLS;
+  if (step == GS_TLS_DONE) websocket->phase = GS_PHASE_UPGRADE;
 }
 
 /* websocket_on_response sees the server's head before libwebsockets judges it,
@@ -181,19 +164,16 @@ static void websocket_on_ssl_info(const SSL *ssl, int where, int value) {
 static void websocket_on_response(gs_websocket *websocket) {
   websocket->status = (int)lws_http_client_http_response(websocket->wsi);
   if (websocket->status == 101) return;
-  char *at = NULL;
+  char *at;
   int len = 0;
-  if (lws_http_client_read(websocket->wsi, &at, &len) < 0) return;
+  (void)lws_http_client_read(websocket->wsi, &at, &len);
 }
 
 static void websocket_on_body(gs_websocket *websocket, const void *data,
                               size_t len) {
-  size_t room = WEBSOCKET_BODY_BYTES - websocket->body_len;
-  if (!websocket->body) websocket->body = malloc(WEBSOCKET_BODY_BYTES);
-  if (!websocket->body) return;
-  if (len > room) len = room;
-  memcpy(websocket->body + websocket->body_len, data, len);
-  websocket->body_len += len;
+  size_t room = websocket->body.max_bytes - websocket->body.len;
+  int err = gs_buf_append(&websocket->body, data, len < room ? len : room);
+  (void)err; /* without memory, the failure has no body */
 }
 
 static void websocket_on_upgraded(gs_websocket *websocket) {
@@ -206,12 +186,8 @@ static void websocket_on_upgraded(gs_websocket *websocket) {
  * it. */
 static void websocket_on_peer_close(gs_websocket *websocket,
                                     const uint8_t *data, size_t len) {
-  char text[160];
-  if (len >= 2) websocket->close_code = data[0] << 8 | data[1];
-  snprintf(text, sizeof text,
-           "the server closed the websocket with code %d%s%.*s",
-           websocket->close_code, len > 2 ? ": " : "",
-           len > 2 ? (int)len - 2 : 0, len > 2 ? (const char *)data + 2 : "");
+  char text[256];
+  websocket->close_code = gs_closing_explain(data, len, text, sizeof text);
   gs_websocket_failure failure = websocket_failure(websocket, 0, text);
   if (!websocket->ended && websocket->callbacks) {
     websocket->callbacks->on_closing(websocket->user, &failure);
@@ -225,9 +201,7 @@ static int websocket_on_event(gs_websocket *websocket, struct lws *wsi,
                               size_t len) {
   switch (reason) {
     case LWS_CALLBACK_WSI_CREATE: /* TCP is up */
-      websocket->phase = websocket->proxied ? GS_PHASE_PROXY
-                         : websocket->tls   ? GS_PHASE_TLS
-                                            : GS_PHASE_UPGRADE;
+      websocket->phase = websocket->after_tcp;
       break;
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER: {
       char **at = in, *end = websocket_rewrite_head(websocket, *at, len);
@@ -253,6 +227,7 @@ static int websocket_on_event(gs_websocket *websocket, struct lws *wsi,
       break;
     case LWS_CALLBACK_CLIENT_WRITEABLE:
       if (websocket->closing) return -1;
+      free(websocket->deflating), websocket->deflating = NULL;
       if (!websocket->ended && websocket->callbacks) {
         websocket->callbacks->on_writable(websocket->user);
       }
@@ -273,6 +248,17 @@ static int websocket_on_event(gs_websocket *websocket, struct lws *wsi,
   return 0;
 }
 
+static void websocket_on_orphan_close(uv_handle_t *handle) { free(handle); }
+
+/* websocket_close_orphan closes |handle| if it polls for |wsi|, which is gone:
+ * libwebsockets 4.1 forgets it where a connect fails at once. */
+static void websocket_close_orphan(uv_handle_t *handle, void *wsi) {
+  if (handle->type == UV_POLL && handle->data == wsi &&
+      !uv_is_closing(handle)) {
+    uv_close(handle, websocket_on_orphan_close);
+  }
+}
+
 static int websocket_on_lws(struct lws *wsi, enum lws_callback_reasons reason,
                             void *user, void *in, size_t len) {
   if (!wsi) return 0;
@@ -280,7 +266,7 @@ static int websocket_on_lws(struct lws *wsi, enum lws_callback_reasons reason,
   if (!websocket) return 0;
   if (reason == LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION) {
     /* |user| is OpenSSL's verification here, not ours. */
-    if (!websocket->verify) X509_STORE_CTX_set_error(user, X509_V_OK);
+    if (!websocket->handshake.verify) X509_STORE_CTX_set_error(user, X509_V_OK);
     return 0;
   }
   if (reason == LWS_CALLBACK_WSI_DESTROY) {
@@ -289,6 +275,9 @@ static int websocket_on_lws(struct lws *wsi, enum lws_callback_reasons reason,
       websocket_fail(websocket, "closed before it was upgraded");
     } else {
       websocket_end(websocket, GS_ERR_NETWORK, "the connection was dropped");
+    }
+    if (websocket->dialing) {
+      uv_walk(websocket->context->loop, websocket_close_orphan, wsi);
     }
     if (!websocket->held) websocket_free(websocket);
     return 0;
@@ -314,15 +303,12 @@ static const struct lws_extension websocket_deflate[] = {
     {0},
 };
 
-static void websocket_discard_log(int level, const char *line) {
-  (void)level, (void)line;
-}
-
 gs_websocket_context *gs_websocket_context_new(uv_loop_t *loop, char *text,
                                                size_t text_size) {
   gs_websocket_context *context = calloc(1, sizeof *context);
   void *loops[] = {loop};
   if (!context) return snprintf(text, text_size, "out of memory"), NULL;
+  context->loop = loop;
   struct lws_context_creation_info info = {
       .port = CONTEXT_PORT_NO_LISTEN,
       .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
@@ -333,9 +319,14 @@ gs_websocket_context *gs_websocket_context_new(uv_loop_t *loop, char *text,
       .max_http_header_data = WEBSOCKET_HEADER_BYTES,
       .timeout_secs = WEBSOCKET_NEVER_S,
   };
+  /* It ignores SIGPIPE for the whole process and all its children; our thread
+   * blocks the signal, and the rest is not ours. */
+  struct sigaction on_pipe;
   pthread_mutex_lock(&library_lock);
-  lws_set_log_level(0, websocket_discard_log);
+  sigaction(SIGPIPE, NULL, &on_pipe);
+  lws_set_log_level(0, NULL);
   context->lws = lws_create_context(&info);
+  sigaction(SIGPIPE, &on_pipe, NULL);
   pthread_mutex_unlock(&library_lock);
   if (context->lws) return context;
   free(context);
@@ -388,7 +379,7 @@ static websocket_group *websocket_group_make(
     SSL_CTX_set_info_callback(options->tls, websocket_on_ssl_info);
   }
   group->compression = options->compression;
-  group->proxy_key = strdup(options->proxy_key ? options->proxy_key : "");
+  group->proxy_key = strdup(options->proxy_key);
   pthread_mutex_lock(&library_lock);
   group->vhost =
       group->proxy_key ? lws_create_vhost(context->lws, &info) : NULL;
@@ -405,28 +396,14 @@ static websocket_group *websocket_group_make(
 
 static websocket_group *websocket_group_find(
     gs_websocket_context *context, const gs_websocket_options *options) {
-  const char *proxy_key = options->proxy_key ? options->proxy_key : "";
   for (websocket_group *group = context->groups; group; group = group->next) {
     if (group->tls == options->tls &&
         group->compression == options->compression &&
-        strcmp(group->proxy_key, proxy_key) == 0) {
+        strcmp(group->proxy_key, options->proxy_key) == 0) {
       return group;
     }
   }
   return websocket_group_make(context, options);
-}
-
-/* websocket_set_proxy points |vhost| to the proxy's current address, which it
- * reads at each dial. */
-static bool websocket_set_proxy(struct lws_vhost *vhost,
-                                const gs_websocket_options *options) {
-  char proxy[512];
-  bool is_ipv6 = strchr(options->address, ':') != NULL;
-  int len = snprintf(proxy, sizeof proxy, "%s%s%s%s%s:%d",
-                     options->proxy_auth ? options->proxy_auth : "",
-                     options->proxy_auth ? "@" : "", is_ipv6 ? "[" : "",
-                     options->address, is_ipv6 ? "]" : "", options->port);
-  return len < (int)sizeof proxy && lws_set_proxy(vhost, proxy) == 0;
 }
 
 static gs_websocket *websocket_new(gs_websocket_context *context,
@@ -438,14 +415,17 @@ static gs_websocket *websocket_new(gs_websocket_context *context,
   websocket->context = context;
   websocket->callbacks = callbacks;
   websocket->user = user;
-  websocket->verify = options->verify;
-  websocket->proxied = options->proxy_target != NULL;
-  websocket->tls = options->tls != NULL;
+  websocket->handshake.verify = options->verify;
+  websocket->after_tcp = options->proxy ? GS_PHASE_PROXY
+                         : options->tls ? GS_PHASE_TLS
+                                        : GS_PHASE_UPGRADE;
+  websocket->compression = options->compression;
   websocket->phase = GS_PHASE_TCP;
-  websocket->path = strdup(options->path);
-  websocket->headers = strdup(options->headers);
-  websocket->tls_name = strdup(options->tls_name);
-  if (!websocket->path || !websocket->headers || !websocket->tls_name) {
+  gs_buf_init(&websocket->body, WEBSOCKET_BODY_BYTES);
+  websocket->handshake.name = strdup(options->tls_name);
+  if (!gs_upgrade_request_copy(&websocket->request, options->path,
+                               options->headers) ||
+      !websocket->handshake.name) {
     websocket_free(websocket);
     return NULL;
   }
@@ -465,15 +445,15 @@ gs_websocket *gs_websocket_dial(gs_websocket_context *context,
   *sys_errno = ENOMEM;
   websocket_group *group = websocket_group_find(context, options);
   if (!group) return NULL;
-  bool proxied = options->proxy_target != NULL;
-  if (proxied && !websocket_set_proxy(group->vhost, options)) return NULL;
+  const char *proxy = options->proxy; /* its address changes between dials */
+  if (proxy && lws_set_proxy(group->vhost, proxy)) return NULL;
   gs_websocket *websocket = websocket_new(context, options, callbacks, user);
   if (!websocket) return NULL;
   struct lws_client_connect_info info = {
       .context = context->lws,
       .vhost = group->vhost,
-      .address = proxied ? options->proxy_target : options->address,
-      .port = proxied ? options->proxy_target_port : options->port,
+      .address = proxy ? options->proxy_target : options->address,
+      .port = proxy ? options->proxy_target_port : options->port,
       .ssl_connection =
           LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (options->tls ? LCCSCF_USE_SSL : 0) |
           (options->verify ? 0
@@ -524,13 +504,25 @@ void gs_websocket_want_write(gs_websocket *websocket) {
 
 size_t gs_websocket_headroom(void) { return LWS_PRE; }
 
+/* websocket_hold copies a message for the deflater, which reads it until the
+ * socket is writable again and takes no other before. */
+static uint8_t *websocket_hold(gs_websocket *websocket, const uint8_t *data,
+                               size_t len) {
+  websocket->deflating = malloc(LWS_PRE + len);
+  if (!websocket->deflating) return NULL;
+  lws_callback_on_writable(websocket->wsi);
+  return memcpy(websocket->deflating + LWS_PRE, data, len);
+}
+
 bool gs_websocket_write(gs_websocket *websocket, uint8_t *data, size_t len,
                         bool binary, bool compress) {
   (void)compress; /* libwebsockets 4 has no way to leave one message out */
-  if (lws_partial_buffered(websocket->wsi)) {
+  if (websocket->deflating || lws_partial_buffered(websocket->wsi)) {
     lws_callback_on_writable(websocket->wsi);
     return false;
   }
+  if (websocket->compression) data = websocket_hold(websocket, data, len);
+  if (!data) return gs_websocket_kill(websocket), false;
   /* A failed write is followed by CLOSED, which reports it. */
   (void)lws_write(websocket->wsi, data, len,
                   binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT);
@@ -571,58 +563,38 @@ void gs_websocket_kill(gs_websocket *websocket) {
                     LWS_TO_KILL_SYNC);
   }
   websocket->held = false;
-  if (!websocket->wsi) websocket_free(websocket);
+  if (!websocket->wsi) {
+    websocket_free(websocket);
+  } else if (!websocket->ended) {
+    /* It waits, for as long as the peer likes, to send what it holds: let the
+     * next write fail. */
+    shutdown(lws_get_socket_fd(websocket->wsi), SHUT_RDWR);
+    lws_callback_on_writable(websocket->wsi);
+  }
 }
 
 /* ---- the handshake's JSON ---- */
 
-enum { HANDSHAKE_SID, HANDSHAKE_INTERVAL, HANDSHAKE_TIMEOUT, HANDSHAKE_MAX };
-
-static const char *const handshake_paths[] = {"sid", "pingInterval",
-                                              "pingTimeout", "maxPayload"};
-
-typedef struct handshake_reader {
-  gs_handshake *handshake;
-  unsigned seen; /* a bit for each path */
-} handshake_reader;
-
 static signed char handshake_on_json(struct lejp_ctx *parser, char reason) {
-  handshake_reader *reader = parser->user;
-  gs_handshake *handshake = reader->handshake;
-  if (!parser->path_match) return 0;
   int path = parser->path_match - 1;
+  if (path < 0) return 0;
   if (reason == LEJPCB_VAL_STR_CHUNK || reason == LEJPCB_VAL_STR_END) {
-    if (path == HANDSHAKE_SID) {
-      size_t len = strlen(handshake->sid);
-      snprintf(handshake->sid + len, sizeof handshake->sid - len, "%.*s",
-               parser->npos, parser->buf);
-      reader->seen |= 1u << path;
-    }
+    gs_handshake_text(parser->user, path, parser->buf, parser->npos);
   } else if (reason == LEJPCB_VAL_NUM_INT || reason == LEJPCB_VAL_NUM_FLOAT) {
-    double number = strtod(parser->buf, NULL);
-    if (!(number >= 0)) return 0;
-    double ms = number < UINT32_MAX ? number : UINT32_MAX;
-    reader->seen |= 1u << path;
-    if (path == HANDSHAKE_INTERVAL) handshake->ping_interval_ms = (uint32_t)ms;
-    if (path == HANDSHAKE_TIMEOUT) handshake->ping_timeout_ms = (uint32_t)ms;
-    if (path == HANDSHAKE_MAX && number < 1e15) {
-      handshake->max_payload = (uint64_t)number;
-    }
+    gs_handshake_number(parser->user, path, parser->buf);
   }
   return 0;
 }
 
 bool gs_websocket_parse_handshake(struct gs_handshake *handshake) {
-  handshake_reader reader = {.handshake = handshake};
+  gs_handshake_reader reader;
   struct lejp_ctx parser;
-  const unsigned needed =
-      1u << HANDSHAKE_SID | 1u << HANDSHAKE_INTERVAL | 1u << HANDSHAKE_TIMEOUT;
-  handshake->sid[0] = '\0';
+  gs_handshake_begin(&reader, handshake);
   if (handshake->json_len > INT32_MAX) return false;
-  lejp_construct(&parser, handshake_on_json, &reader, handshake_paths,
-                 LWS_ARRAY_SIZE(handshake_paths));
+  lejp_construct(&parser, handshake_on_json, &reader, gs_handshake_paths,
+                 GS_HANDSHAKE_PATHS);
   int left = lejp_parse(&parser, (const uint8_t *)handshake->json,
                         (int)handshake->json_len);
   lejp_destruct(&parser);
-  return left >= 0 && (reader.seen & needed) == needed;
+  return left >= 0 && gs_handshake_complete(&reader);
 }

@@ -46,12 +46,12 @@ typedef struct gs_websocket_callbacks {
 typedef struct gs_websocket_options {
   const char *address;      /* numeric, of the server or of the proxy */
   int port;                 /* likewise */
-  const char *proxy_target; /* "host" to CONNECT to, or NULL */
+  const char *proxy;        /* as of gs_proxy_locate, or NULL */
+  const char *proxy_key;    /* names it, for reuse of what is costly; or "" */
+  const char *proxy_target; /* "host" to CONNECT to */
   int proxy_target_port;
-  const char *proxy_auth; /* "user:password", or NULL */
-  const char *proxy_key;  /* names the proxy, for reuse of what is costly */
-  SSL_CTX *tls;           /* NULL: plain */
-  const char *tls_name;   /* to send and to verify */
+  SSL_CTX *tls;         /* NULL: plain */
+  const char *tls_name; /* to send and to verify */
   bool verify;
   bool compression; /* offer permessage-deflate */
   const char *local_address;

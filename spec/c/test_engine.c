@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -285,6 +286,80 @@ static void stops_with_commands_that_nobody_took(void **state) {
   assert_int_equal(count_threads(), threads);
 }
 
+static int count_descriptors(void) {
+  int count = 0;
+  DIR *descriptors = opendir("/proc/self/fd");
+  assert_non_null(descriptors);
+  while (readdir(descriptors)) count++;
+  closedir(descriptors);
+  return count;
+}
+
+/* leave_descriptors lowers the limit so that |count| more can be opened. */
+static void leave_descriptors(int count, struct rlimit *before) {
+  int next = dup(STDERR_FILENO);
+  assert_true(next >= 0);
+  close(next);
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, before), 0);
+  struct rlimit limit = {.rlim_cur = (rlim_t)(next + count),
+                         .rlim_max = before->rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* libuv aborts, and libwebsockets leaks, where a descriptor is missing in the
+ * middle of a start. */
+static void starts_or_says_that_descriptors_are_short(void **state) {
+  (void)state;
+  int descriptors = count_descriptors(), threads = count_threads();
+  bool started = false;
+  for (int left = 0; left < 40 && !started; left++) {
+    char text[256] = "";
+    struct rlimit before;
+    leave_descriptors(left, &before);
+    gs_engine *engine = gs_engine_new(text, sizeof text);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    started = engine != NULL;
+    if (!started) {
+      assert_true(strstr(text, "descriptors") || strstr(text, "open files"));
+    }
+    gs_engine_free(engine);
+    assert_int_equal(count_threads(), threads);
+    assert_int_equal(count_descriptors(), descriptors);
+  }
+  assert_true(started);
+}
+
+/* libwebsockets ignores it for the whole process: a script's children would
+ * inherit that, and `lua script | head` never end. */
+static void leaves_sigpipe_as_the_script_has_it(void **state) {
+  (void)state;
+  struct sigaction action = {.sa_handler = SIG_DFL}, before, after;
+  sigaction(SIGPIPE, &action, &before);
+  gs_engine *engine = start();
+  sigaction(SIGPIPE, NULL, &after);
+  assert_true(after.sa_handler == SIG_DFL);
+  gs_engine_free(engine);
+  sigaction(SIGPIPE, &before, NULL);
+}
+
+/* libwebsockets 4.1 forgets its libuv handle there, and a loop with a handle
+ * on it never ends. */
+static void forgets_a_connect_that_fails_at_once(void **state) {
+  (void)state;
+  int threads = count_threads(), descriptors = count_descriptors();
+  gs_engine *engine = start();
+  /* TCP to a broadcast address is refused by the kernel itself. */
+  gs_link *link = open_connection(engine, 1, "255.255.255.255", 80, false);
+  gs_record event = next_event(engine);
+  assert_int_equal(event.kind, GS_EVENT_CLOSED);
+  assert_string_equal(gs_fields_get_text(event.data, event.len, "code", ""),
+                      "CONNECT");
+  gs_link_release(link);
+  gs_engine_free(engine);
+  assert_int_equal(count_threads(), threads);
+  assert_int_equal(count_descriptors(), descriptors);
+}
+
 /* A lookup starts libuv's pool, whose threads stay. */
 static int start_pool(void **state) {
   (void)state;
@@ -306,6 +381,9 @@ int main(void) {
       cmocka_unit_test(leaves_every_signal_to_the_script),
       cmocka_unit_test(tells_a_forked_child_instead_of_hanging),
       cmocka_unit_test(stops_with_commands_that_nobody_took),
+      cmocka_unit_test(starts_or_says_that_descriptors_are_short),
+      cmocka_unit_test(leaves_sigpipe_as_the_script_has_it),
+      cmocka_unit_test(forgets_a_connect_that_fails_at_once),
   };
   return cmocka_run_group_tests(tests, start_pool, NULL);
 }

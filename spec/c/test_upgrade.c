@@ -12,8 +12,10 @@ static void puts_our_request_line_and_headers_first(void **state) {
   (void)state;
   char head[256];
   memcpy(head, theirs, sizeof theirs);
-  size_t len = gs_upgrade_rewrite(head, sizeof theirs - 1, sizeof head,
-                                  "/socket.io/?token=a%2Fb", "Host: h:1\r\n");
+  size_t len = gs_upgrade_rewrite(
+      head, sizeof theirs - 1, sizeof head,
+      &(gs_upgrade_request){(char[]){"/socket.io/?token=a%2Fb"},
+                            (char[]){"Host: h:1\r\n"}});
   assert_true(len > 0);
   head[len] = '\0';
   assert_string_equal(head,
@@ -27,8 +29,8 @@ static void takes_a_path_longer_than_libwebsockets_does(void **state) {
   memcpy(head, theirs, sizeof theirs);
   memset(path, 'a', sizeof path - 1);
   path[0] = '/';
-  size_t len =
-      gs_upgrade_rewrite(head, sizeof theirs - 1, sizeof head, path, "");
+  size_t len = gs_upgrade_rewrite(head, sizeof theirs - 1, sizeof head,
+                                  &(gs_upgrade_request){path, (char[]){""}});
   assert_memory_equal(head + 4, path, sizeof path - 1);
   assert_memory_equal(head + 4 + sizeof path - 1, " HTTP/1.1\r\nUpgrade:", 19);
   assert_int_equal(len, sizeof path - 1 + 4 + 11 +
@@ -40,9 +42,12 @@ static void refuses_a_head_without_room(void **state) {
   (void)state;
   char head[sizeof theirs];
   memcpy(head, theirs, sizeof theirs);
-  assert_int_equal(gs_upgrade_rewrite(head, sizeof theirs - 1, sizeof head,
-                                      "/a/path/that/has/no/room/in/there", ""),
-                   0);
+  assert_int_equal(
+      gs_upgrade_rewrite(
+          head, sizeof theirs - 1, sizeof head,
+          &(gs_upgrade_request){(char[]){"/a/path/that/has/no/room/in/there"},
+                                (char[]){""}}),
+      0);
 }
 
 static void refuses_what_is_no_upgrade_request(void **state) {
@@ -50,11 +55,12 @@ static void refuses_what_is_no_upgrade_request(void **state) {
   char post[] = "POST / HTTP/1.1\r\nUpgrade: websocket\r\n";
   char plain[] = "GET / HTTP/1.1\r\nHost: x\r\n";
   char empty[] = "";
+  const gs_upgrade_request root = {.path = (char[]){"/"}, .headers = empty};
   assert_int_equal(
-      gs_upgrade_rewrite(post, sizeof post - 1, sizeof post, "/", ""), 0);
+      gs_upgrade_rewrite(post, sizeof post - 1, sizeof post, &root), 0);
   assert_int_equal(
-      gs_upgrade_rewrite(plain, sizeof plain - 1, sizeof plain, "/", ""), 0);
-  assert_int_equal(gs_upgrade_rewrite(empty, 0, sizeof empty, "/", ""), 0);
+      gs_upgrade_rewrite(plain, sizeof plain - 1, sizeof plain, &root), 0);
+  assert_int_equal(gs_upgrade_rewrite(empty, 0, sizeof empty, &root), 0);
 }
 
 static void check_explained(gs_phase phase, int status, const char *tls_reason,

@@ -1,0 +1,26 @@
+#include "closing.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+enum { CLOSING_REASON_MAX = 123 }; /* bytes, of a control frame */
+
+int gs_closing_explain(const uint8_t *data, size_t len, char *text,
+                       size_t text_size) {
+  char reason[CLOSING_REASON_MAX + 1];
+  size_t reason_len = 0;
+  if (len < 2) {
+    snprintf(text, text_size,
+             "the server closed the websocket without saying why");
+    return 0;
+  }
+  for (size_t i = 2; i < len && reason_len < CLOSING_REASON_MAX; i++) {
+    bool control = data[i] < ' ' || data[i] == 0x7f;
+    reason[reason_len++] = control ? ' ' : (char)data[i];
+  }
+  reason[reason_len] = '\0';
+  int code = data[0] << 8 | data[1];
+  snprintf(text, text_size, "the server closed the websocket with code %d%s%s",
+           code, reason_len ? ": " : "", reason);
+  return code;
+}
