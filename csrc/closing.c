@@ -24,3 +24,8 @@ int gs_closing_explain(const uint8_t *data, size_t len, char *text,
            code, reason_len ? ": " : "", reason);
   return code;
 }
+
+void gs_closing_write(int code, uint8_t payload[2]) {
+  payload[0] = (uint8_t)(code >> 8);
+  payload[1] = (uint8_t)code;
+}

@@ -250,6 +250,10 @@ static int dial_choose_host(gs_dial *dial, char *text, size_t text_size) {
   if (!dial->host || !dial->port || !dial_text(dial, "path")) {
     return GS_ERR_OPTION;
   }
+  /* Lua refuses them too, with better words: no line may end early here. */
+  if (strpbrk(dial_text(dial, "path"), "\r\n ")) return GS_ERR_OPTION;
+  const char *protocols = dial_text(dial, "protocols");
+  if (protocols && strpbrk(protocols, "\r\n")) return GS_ERR_OPTION;
   if (!proxy) return 0;
   int err = gs_proxy_read(&dial->proxy, proxy, dial->host, text, text_size);
   if (err) return err;

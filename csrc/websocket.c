@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 
 #include "closing.h"
@@ -29,7 +30,8 @@ enum {
   WEBSOCKET_RX_BYTES = 4 << 10,       /* resident memory of an idle socket */
   WEBSOCKET_BODY_BYTES = 2 << 10,     /* kept of a refused upgrade's body */
   WEBSOCKET_HEADER_BYTES = 16 << 10,  /* accepted of the server's head */
-  WEBSOCKET_NEVER_S = 24 * 3600,      /* a time-out that is not to strike */
+  WEBSOCKET_WRITE_CLOSE = 4, /* its private LWS_WRITE_CLOSE, in all versions */
+  WEBSOCKET_NEVER_S = 24 * 3600, /* a time-out that is not to strike */
 };
 
 /* What costs much to make is shared by all websockets with the same TLS
@@ -46,13 +48,13 @@ struct gs_websocket_context {
   struct lws_context *lws;
   uv_loop_t *loop;
   websocket_group *groups;
-  gs_websocket *dialing; /* those whose upgrade is not done */
-  int callback_depth;    /* > 0: libwebsockets is on the stack */
+  LIST_HEAD(, gs_websocket) dialing; /* those whose upgrade is not done */
+  int callback_depth;                /* > 0: libwebsockets is on the stack */
 };
 
 struct gs_websocket {
   gs_websocket_context *context;
-  gs_websocket *next, **previous; /* in context->dialing; NULL outside */
+  LIST_ENTRY(gs_websocket) dials; /* le_prev is NULL outside of the list */
   struct lws *wsi;                /* NULL once libwebsockets has let go of it */
   const gs_websocket_callbacks *callbacks; /* NULL once abandoned */
   void *user;
@@ -64,7 +66,9 @@ struct gs_websocket {
   uint8_t *deflating; /* a message that the deflater may still read, or NULL */
   int status;         /* of the upgrade's response */
   int close_code;     /* of the peer's close frame */
-  gs_buf body;        /* of a refused upgrade's response */
+  int our_code;       /* of the close frame to send; 0: drop the connection */
+  bool close_sent;
+  gs_buf body; /* of a refused upgrade's response */
 };
 
 /* libwebsockets and OpenSSL's first use keep a few process-wide variables;
@@ -73,11 +77,8 @@ static pthread_mutex_t library_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* websocket_forget_dial frees what only the way to the upgrade needs. */
 static void websocket_forget_dial(gs_websocket *websocket) {
-  if (websocket->previous) {
-    *websocket->previous = websocket->next;
-    if (websocket->next) websocket->next->previous = websocket->previous;
-    websocket->previous = NULL;
-  }
+  if (websocket->dials.le_prev) LIST_REMOVE(websocket, dials);
+  websocket->dials.le_prev = NULL;
   gs_upgrade_request_wipe(&websocket->request);
   free(websocket->handshake.name), websocket->handshake.name = NULL;
   gs_buf_free(&websocket->body);
@@ -89,25 +90,18 @@ static void websocket_free(gs_websocket *websocket) {
   free(websocket);
 }
 
-static gs_websocket_failure websocket_failure(const gs_websocket *websocket,
-                                              int error, const char *text) {
-  return (gs_websocket_failure){
-      .error = error,
-      .phase = websocket->phase,
-      .text = text,
-      .status = websocket->status,
-      .body = (const char *)websocket->body.data,
-      .body_len = websocket->body.len,
-      .close_code = websocket->close_code,
-  };
-}
-
 /* websocket_end reports the end, once. */
 static void websocket_end(gs_websocket *websocket, int error,
                           const char *text) {
   if (websocket->ended) return;
   websocket->ended = true;
-  gs_websocket_failure failure = websocket_failure(websocket, error, text);
+  gs_websocket_failure failure = {.error = error,
+                                  .phase = websocket->phase,
+                                  .text = text,
+                                  .status = websocket->status,
+                                  .body = (char *)websocket->body.data,
+                                  .body_len = websocket->body.len,
+                                  .close_code = websocket->close_code};
   if (!websocket->dialing && websocket->callbacks) {
     websocket->callbacks->on_end(websocket->user, &failure);
   }
@@ -142,10 +136,10 @@ static char *websocket_rewrite_head(const gs_websocket *websocket, char *at,
 static gs_websocket *websocket_of_ssl(const SSL *ssl) {
   gs_websocket_context *context = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
   int fd = SSL_get_fd(ssl);
-  gs_websocket *websocket = context ? context->dialing : NULL;
+  gs_websocket *websocket = context ? LIST_FIRST(&context->dialing) : NULL;
   while (websocket &&
          (!websocket->wsi || lws_get_socket_fd(websocket->wsi) != fd)) {
-    websocket = websocket->next;
+    websocket = LIST_NEXT(websocket, dials);
   }
   return websocket;
 }
@@ -176,22 +170,32 @@ static void websocket_on_body(gs_websocket *websocket, const void *data,
   (void)err; /* without memory, the failure has no body */
 }
 
-static void websocket_on_upgraded(gs_websocket *websocket) {
-  websocket->phase = GS_PHASE_HANDSHAKE;
-  websocket_forget_dial(websocket);
-  if (websocket->callbacks) websocket->callbacks->on_open(websocket->user);
-}
-
 /* websocket_on_peer_close takes the peer's close frame; libwebsockets returns
  * it. */
 static void websocket_on_peer_close(gs_websocket *websocket,
                                     const uint8_t *data, size_t len) {
   char text[256];
+  websocket->close_sent = true; /* by libwebsockets, with the same code */
   websocket->close_code = gs_closing_explain(data, len, text, sizeof text);
-  gs_websocket_failure failure = websocket_failure(websocket, 0, text);
+  gs_websocket_failure failure = {.phase = websocket->phase,
+                                  .text = text,
+                                  .close_code = websocket->close_code};
   if (!websocket->ended && websocket->callbacks) {
     websocket->callbacks->on_closing(websocket->user, &failure);
   }
+}
+
+/* websocket_send_close: what libwebsockets does when the callback returns -1 is
+ * no way, in the builds that close twice on libuv (Debian's) nothing is sent.
+ */
+static int websocket_send_close(gs_websocket *websocket) {
+  uint8_t frame[LWS_PRE + 2] = {0};
+  if (!websocket->our_code) return -1;
+  if (websocket->close_sent) return 0;
+  websocket->close_sent = true;
+  gs_closing_write(websocket->our_code, frame + LWS_PRE);
+  return lws_write(websocket->wsi, frame + LWS_PRE, 2,
+                   (enum lws_write_protocol)WEBSOCKET_WRITE_CLOSE) < 0;
 }
 
 /* websocket_on_event handles what libwebsockets says of one websocket; a
@@ -217,7 +221,9 @@ static int websocket_on_event(gs_websocket *websocket, struct lws *wsi,
       websocket_on_body(websocket, in, len);
       break;
     case LWS_CALLBACK_CLIENT_ESTABLISHED:
-      websocket_on_upgraded(websocket);
+      websocket->phase = GS_PHASE_HANDSHAKE;
+      websocket_forget_dial(websocket);
+      if (websocket->callbacks) websocket->callbacks->on_open(websocket->user);
       break;
     case LWS_CALLBACK_CLIENT_RECEIVE:
       if (websocket->ended || !websocket->callbacks) break;
@@ -226,13 +232,14 @@ static int websocket_on_event(gs_websocket *websocket, struct lws *wsi,
           lws_is_final_fragment(wsi), lws_frame_is_binary(wsi));
       break;
     case LWS_CALLBACK_CLIENT_WRITEABLE:
-      if (websocket->closing) return -1;
+      if (websocket->closing) return websocket_send_close(websocket);
       free(websocket->deflating), websocket->deflating = NULL;
       if (!websocket->ended && websocket->callbacks) {
         websocket->callbacks->on_writable(websocket->user);
       }
       break;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+      if (websocket->close_sent) return -1;
       websocket_on_peer_close(websocket, in, len);
       break;
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
@@ -306,7 +313,6 @@ static const struct lws_extension websocket_deflate[] = {
 gs_websocket_context *gs_websocket_context_new(uv_loop_t *loop, char *text,
                                                size_t text_size) {
   gs_websocket_context *context = calloc(1, sizeof *context);
-  void *loops[] = {loop};
   if (!context) return snprintf(text, text_size, "out of memory"), NULL;
   context->loop = loop;
   struct lws_context_creation_info info = {
@@ -314,7 +320,7 @@ gs_websocket_context *gs_websocket_context_new(uv_loop_t *loop, char *text,
       .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
                  LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
                  LWS_SERVER_OPTION_VALIDATE_UTF8,
-      .foreign_loops = loops,
+      .foreign_loops = (void *[]){loop},
       .pt_serv_buf_size = WEBSOCKET_SERVICE_BYTES,
       .max_http_header_data = WEBSOCKET_HEADER_BYTES,
       .timeout_secs = WEBSOCKET_NEVER_S,
@@ -429,10 +435,7 @@ static gs_websocket *websocket_new(gs_websocket_context *context,
     websocket_free(websocket);
     return NULL;
   }
-  websocket->next = context->dialing;
-  websocket->previous = &context->dialing;
-  if (context->dialing) context->dialing->previous = &websocket->next;
-  context->dialing = websocket;
+  LIST_INSERT_HEAD(&context->dialing, websocket, dials);
   return websocket;
 }
 
@@ -539,22 +542,20 @@ void gs_websocket_pause(gs_websocket *websocket, bool paused) {
 void gs_websocket_close(gs_websocket *websocket, int code) {
   if (!websocket->wsi) return;
   if (websocket->phase < GS_PHASE_HANDSHAKE) {
-    gs_websocket_kill(websocket);
-    return;
+    return gs_websocket_kill(websocket);
   }
   websocket->closing = true;
-  lws_close_reason(websocket->wsi, (enum lws_close_status)code, NULL, 0);
+  websocket->our_code = code;
   lws_callback_on_writable(websocket->wsi);
 }
 
 void gs_websocket_kill(gs_websocket *websocket) {
   websocket->closing = true;
+  websocket->our_code = 0;
   if (websocket->context->callback_depth) {
-    if (websocket->wsi) {
-      lws_set_timeout(websocket->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT,
-                      LWS_TO_KILL_ASYNC);
-    }
-    return;
+    if (!websocket->wsi) return;
+    return lws_set_timeout(websocket->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT,
+                           LWS_TO_KILL_ASYNC);
   }
   /* Twice: the first may only begin a polite closing handshake. */
   websocket->held = true;
@@ -590,7 +591,6 @@ bool gs_websocket_parse_handshake(struct gs_handshake *handshake) {
   gs_handshake_reader reader;
   struct lejp_ctx parser;
   gs_handshake_begin(&reader, handshake);
-  if (handshake->json_len > INT32_MAX) return false;
   lejp_construct(&parser, handshake_on_json, &reader, gs_handshake_paths,
                  GS_HANDSHAKE_PATHS);
   int left = lejp_parse(&parser, (const uint8_t *)handshake->json,

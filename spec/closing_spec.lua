@@ -52,10 +52,13 @@ describe("the end of a connection", function()
   end
 
   it("comes though the server answers no close frame", function()
-    local sink, _, before = open { script = { { hang = true } } }
+    local sink, peer, before = open { script = { { hang = true } } }
     sink.connection:close()
     helper.eventually(function() return sink.closed end, "it is told")
     is_gone(before)
+    local frame = servers:seen(peer).frames[1]
+    assert.equal(8, frame.opcode)
+    assert.equal(1000, frame.code)
   end)
 
   it("comes though the server never closes TCP after its close frame",

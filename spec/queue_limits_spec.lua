@@ -1,0 +1,67 @@
+-- max_queue and max_payload at their edges, on the wire.
+
+local helper = require "spec.helper"
+local peers = require "spec.peers"
+
+local MIB = 2 ^ 20
+
+describe("a connection's limit", function()
+  local servers
+
+  setup(function() servers = peers.start() end)
+  teardown(function() servers:stop() end)
+
+  for _, tls in ipairs { false, true } do
+    it("max_queue keeps the order of thousands of events, "
+      .. (tls and "TLS" or "plain"), function()
+        local script, expected = {}, {}
+        for i = 1, 4000 do
+          expected[i] = i .. (":"):rep(i % 700)
+          script[i] = { frame = { text = "4" .. expected[i] } }
+        end
+        local peer = servers:launch { script = script; tls = tls }
+        local paused = 0
+        local sink = servers:connect(peer, {
+          tls = tls; max_queue = 1000;
+          handle = function(sink)
+            if sink.connection:stats().paused then paused = paused + 1 end
+          end;
+        })
+        helper.eventually(function() return #sink.messages == 4000 end,
+          "4000 events have come")
+        assert.same(expected, sink.messages)
+        assert.is_nil(sink.closed)
+        assert.is_true(paused > 0)
+        assert.equal(0, sink.connection:stats().queued_bytes)
+        sink.connection:close()
+        helper.eventually(function() return sink.closed end)
+      end)
+  end
+
+  it("max_payload takes a message of just that size", function()
+    local peer = servers:launch {
+      script = { { frame = { fill = 16 * MIB; byte = "4"; opcode = 1 } } };
+    }
+    local sink = servers:connect(peer, { max_payload = 16 * MIB })
+    helper.eventually(function() return sink.messages[1] end, "it has come")
+    assert.equal(16 * MIB - 1, #sink.messages[1])
+    assert.is_nil(sink.closed)
+    sink.connection:close()
+    helper.eventually(function() return sink.closed end)
+  end)
+
+  it("max_payload refuses a byte more, and tells the server", function()
+    local peer = servers:launch {
+      script = { { frame = { fill = 16 * MIB + 1; byte = "4"; opcode = 1 } } };
+    }
+    local sink = servers:connect(peer, { max_payload = 16 * MIB })
+    helper.eventually(function() return sink.closed end, "it is refused")
+    assert.equal("TOO_BIG", sink.closed.code)
+    assert.equal(0, #sink.messages)
+    helper.eventually(function() return servers:seen(peer).frames[1] end,
+      "the server has a frame")
+    local frame = servers:seen(peer).frames[1]
+    assert.equal(8, frame.opcode)
+    assert.equal(1009, frame.code)
+  end)
+end)
