@@ -53,6 +53,29 @@ describe("a connection", function()
     two.io:close()
   end)
 
+  it("should start two connections with same path and different querystrings",
+    function()
+      local first = servers:connections(server) + 1
+      local one = socketio.connect(server.url .. "/?woot=1")
+      local two = socketio.connect(server.url .. "/")
+      await(one, "connect")
+      if not two.connected then await(two, "connect") end
+      assert.equal(first + 1, servers:connections(server))
+      one.io:close()
+      two.io:close()
+    end)
+
+  it("should not reopen an already active socket", function()
+    local first = servers:connections(server) + 1
+    local socket = servers:connect(server, "/", { auto_connect = false })
+    socket:connect()
+    socket:connect()
+    await(socket, "connect")
+    socket:connect()
+    assert.equal(first, servers:connections(server))
+    assert.same({ "0" }, servers:received(server, first)[1])
+  end)
+
   it("should connect to a namespace after connection established", function()
     local manager = servers:manager(server)
     await(manager:socket "/", "connect")

@@ -123,6 +123,16 @@ describe("a socket", function()
         assert.is_true(reply[3] == 3)
       end)
 
+      it("should emit dates and base64 data as the text that they are",
+        function()
+          local socket = servers:connect(server)
+          local date, base64 = "2026-01-02T03:04:05.678Z", "AAECA/+="
+          local one, two = socket:timeout(5):emit_with_ack("echo", date,
+            { date = date, file = base64 })
+          assert.equal(date, one)
+          assert.same({ date = date, file = base64 }, two)
+        end)
+
       it("should tell an empty array from an empty object", function()
         local socket = servers:connect(server)
         await(socket, "connect")
@@ -297,6 +307,39 @@ describe("a socket", function()
           socket:prepend_any(function() seen[#seen + 1] = "first" end)
           await(socket, "hello")
           assert.same({ "first", "any hello" }, { seen[1], seen[2] })
+        end)
+
+        it("should remove listener", function()
+          local socket = servers:connect(server, "/greets")
+          local never = helper.expect(nil, 0)
+          socket:on_any(never):off_any(never)
+          socket:on_any(never):off_any()
+          await(socket, "hello")
+          assert.same({}, socket:listeners_any())
+        end)
+      end)
+
+      describe("onAnyOutgoing", function()
+        it("should call listener, with binary data too, and prepend listener",
+          function()
+            local socket = servers:connect(server)
+            local seen = {}
+            socket:on_any_outgoing(function(event, value)
+              seen[#seen + 1] = event .. " " .. tostring(value)
+            end)
+            socket:prepend_any_outgoing(function() seen[#seen + 1] = "first" end)
+            await(socket, "connect")
+            socket:emit_with_ack("echo", socketio.binary "bytes")
+            assert.same({ "first", "echo bytes" }, seen)
+          end)
+
+        it("should remove listener", function()
+          local socket = servers:connect(server)
+          local never = helper.expect(nil, 0)
+          socket:on_any_outgoing(never):off_any_outgoing(never)
+          socket:on_any_outgoing(never):off_any_outgoing()
+          socket:emit_with_ack "echo"
+          assert.same({}, socket:listeners_any_outgoing())
         end)
       end)
 

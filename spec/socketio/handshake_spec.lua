@@ -17,7 +17,7 @@ describe("the handshake", function()
   local function build(address, given, asked, timeout)
     local opts = options.check("spec", given, options.socket)
     return handshake.options(url.parse(address), opts, asked or {},
-      timeout or 20)
+      timeout or 20, opts.engine)
   end
 
   it("hands the URL on in parts", function()

@@ -266,6 +266,59 @@ describe("a socket", function()
     end)
   end)
 
+  describe("with a server of Socket.IO 2 that was taken for a newer one", function()
+    -- It said so too late: the socket has asked for its namespace meanwhile.
+    it("is joined by a connection of revision 3, without an error", function()
+      for _, path in ipairs { "", "/chat" } do
+        local socket, log = new({ reconnection = false }, path)
+        local old = peers:last():open():say "0"
+        assert.is_true(old.closed_by_client)
+        local server = peers:last()
+        assert.equal(3, server.options.engine)
+        assert.matches("EIO=3", server.options.path, 1, true)
+        server:open { version = 3, sid = "esid" }:say "0"
+        if path ~= "" then server:say("0" .. path .. "?room=1") end
+        assert.same({ "connect" }, log)
+        assert.is_true(socket.connected)
+      end
+    end)
+
+    it("is joined so by the connections to come, until one fails", function()
+      local socket, log = new()
+      peers:last():open():say "0"
+      peers:last():open { version = 3 }:say "0"
+      peers:last():drop()
+      advance(1)
+      assert.equal(3, peers:last().options.engine)
+      peers:last():refuse { status = 400, phase = "upgrade" }
+      advance(2)
+      assert.equal(0, peers:last().options.engine)
+      peers:last():join()
+      assert.is_true(socket.connected)
+      assert.equal("connect", log[#log])
+    end)
+
+    it("tells its manager, which says so", function()
+      local socket = new()
+      local told = {}
+      socket.io:on("close", function(reason, details)
+        told[#told + 1] = reason .. ": " .. details.message
+      end)
+      socket.io:on("open", function() told[#told + 1] = "open" end)
+      peers:last():open():say "0"
+      peers:last():open { version = 3 }
+      assert.matches("^parse error: .*Socket.IO 2", told[2])
+      assert.equal("open", told[3])
+    end)
+
+    it("is left alone where the script says which revision it is", function()
+      local _, log = new { engine = 4 }
+      peers:last():open():say "0"
+      assert.equal(1, peers:count())
+      assert.matches("engine = 3", log[1])
+    end)
+  end)
+
   describe("with a server of Socket.IO 2", function()
     it("is joined to the default namespace unasked", function()
       local socket, log = new()

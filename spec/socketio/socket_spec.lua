@@ -80,6 +80,14 @@ describe("a socket", function()
       end
     end)
 
+    it("keeps what an older server's middleware gave instead of words", function()
+      local socket = new()
+      local err
+      socket:on("connect_error", function(e) err = e end)
+      peers:last():open():say '4{"code":"E_AUTH"}'
+      assert.equal("E_AUTH", err.data.code)
+    end)
+
     it("takes a plain string for the reason", function()
       local _, log = new()
       peers:last():open():say '4"Not authorized"'

@@ -106,15 +106,16 @@ end
 ---@param opts table options of the manager
 ---@param asked table of handshake.ask
 ---@param timeout number seconds left for the connection; math.huge: no limit
+---@param revision integer|string of Engine.IO: 3, 4 or "auto"
 ---@return table|nil options
 ---@return string|table|nil query the query without the handshake's own; or the error
-function handshake.options(parts, opts, asked, timeout)
+function handshake.options(parts, opts, asked, timeout, revision)
   local found, message = proxy.find(parts.scheme, parts.host, opts.proxy)
   if found == nil then
     return nil, errors.new { kind = "usage", message = message }
   end
   local query = url.join_queries(parts.query, url.query_text(asked.query))
-  local version = VERSIONS[opts.engine]
+  local version = VERSIONS[revision]
   return {
     host = parts.host;
     port = parts.port;

@@ -26,10 +26,15 @@
 --   connection ended   | -       | -       | as failed       | waiting, closed
 --   bad packet         | -       | -       | -               | waiting, closed
 --   join failed        | -       | -       | -               | (1)
+--   older server       | -       | -       | -               | opening (2)
 --   reconnection off   | -       | closed  | -               | -
 --
 --   (1) as a connection that ended with "transport error", unless a socket is
 --       joined through it: what serves one is not ended for another.
+--   (2) engine = "auto": a server that told too late that it speaks revision 3
+--       of Engine.IO (its first word was awaited for a moment only). A
+--       connection of that revision is made at once, and so are those to come,
+--       until one of them fails: the server may be another by then.
 --
 -- What is tried again, and when, is the JavaScript client's rule (manager.ts):
 --   - a connection that ended, for whatever reason but our own close, is
@@ -97,6 +102,7 @@ function manager.new(parts, opts)
   }
   self._reconnection = opts.reconnection
   self._reconnection_attempts = opts.reconnection_attempts
+  self._revision = nil         -- 3: what an older server was found to speak
   self._skip_reconnect = false -- closed by hand
   self._sockets = {}           -- namespace -> socket; they are never removed
   self._sockets_in_order = {}
@@ -167,6 +173,7 @@ local function on_attempt_failed(self, attempt, err)
   if self._attempt ~= attempt then return end
   clean_up(self)
   self._state = "closed"
+  self._revision = nil
   tell_error(self, err)
   if attempt.callback then
     self._backoff:reset()
@@ -196,7 +203,7 @@ local function make_connection(self, attempt, asked, err)
   local flat, query
   if asked then
     flat, query = handshake.options(self._url, self.opts, asked,
-      attempt.deadline - loop.now())
+      attempt.deadline - loop.now(), self._revision or self.opts.engine)
     if not flat then err = query end
   end
   if flat then
@@ -289,6 +296,32 @@ function Manager:_on_ended(fields)
   on_close(self, fields.reason, fields.reason ~= "forced close" and err or nil)
 end
 
+local function has_joined(self)
+  for _, each in ipairs(self._sockets_in_order) do
+    if each.connected then return true end
+  end
+  return false
+end
+
+-- Whether a packet gives away that the server is of Socket.IO 2: no newer one
+-- joins a socket without a session id, and none that did is an older one.
+local function is_older_server(self, p)
+  return self.opts.engine == "auto" and packet.is_older(p)
+    and not has_joined(self)
+end
+
+-- The connection is made anew in revision 3, and the sockets join that one.
+local function on_older_server(self)
+  clean_up(self)
+  for _, each in ipairs(self._sockets_in_order) do each:_on_manager_restart() end
+  local message = "the server speaks Socket.IO 2: connecting again with engine = 3"
+  tell(self, "close", "parse error", errors.new {
+    kind = "protocol", message = message, description = message,
+  })
+  self._revision = 3
+  start(self)
+end
+
 --- A packet of |from| is malformed.
 ---@param from table connection
 ---@param message string what was wrong
@@ -323,7 +356,11 @@ end
 function Manager:_on_packet(p)
   local from = p.connection
   if p.type ~= packet.EVENT then from:release(p) end
-  if from.version == 3 then on_packet_v2(self, p) end
+  if from.version == 3 then
+    on_packet_v2(self, p)
+  elseif is_older_server(self, p) then
+    return on_older_server(self)
+  end
   local to = self._sockets[p.namespace]
   if to and to.active then
     to:_on_packet(p)
@@ -355,9 +392,7 @@ end
 ---@param err table
 ---@return boolean ended
 function Manager:_on_join_failed(err)
-  for _, each in ipairs(self._sockets_in_order) do
-    if each.connected then return false end
-  end
+  if has_joined(self) then return false end
   err.description = err.message
   tell(self, "error", err)
   on_close(self, "transport error", err)

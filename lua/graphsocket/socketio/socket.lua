@@ -19,8 +19,9 @@
 --   manager open     | -           | joining     | -              | -
 --   manager error    | -           | E           | E              | -
 --   manager close    | -           | -           | waiting, D     | waiting, D
+--   manager restart  | -           | -           | waiting        | -
 --   CONNECT          | - (3)       | joined, C   | joined, C      | -
---     without a sid  | - (3)       | E           | waiting, E     | -
+--     without a sid  | - (3)       | E (5)       | waiting, E (5) | -
 --   CONNECT_ERROR    | -           | closed, E   | closed, E      | closed, D, E
 --   DISCONNECT       | -           | closed, D   | closed, D      | closed, D
 --   EVENT            | -           | buffered    | buffered       | its handlers
@@ -36,6 +37,8 @@
 --       for, and the server must not keep it.
 --   (4) join.lua; the manager ends the connection and reconnects, unless other
 --       sockets are joined through it: then the socket waits on.
+--   (5) with engine = "auto", and while no socket is joined, the manager takes
+--       it: the server is an older one, so the manager restarts.
 --
 -- A disconnect is told of also when the socket was not connected yet, as the
 -- JavaScript client does. Closed sockets are connected again by hand only: a
@@ -298,6 +301,13 @@ function Socket:_on_manager_close(reason, details)
   on_close(self, reason, details)
 end
 
+--- The manager makes its connection anew: nothing that a script knows of has
+--- ended.
+function Socket:_on_manager_restart()
+  join.stop(self)
+  if self.active then self:_set_state("waiting") end
+end
+
 --- The server has said yes.
 ---@param id string
 ---@param pid string|nil session id for state recovery
@@ -357,6 +367,8 @@ on_packet[packet.CONNECT_ERROR] = function(self, p)
   local words, extra = data, data
   if type(data) == "table" and protocol == 5 then
     words, extra = data.message, data.data
+    -- A server of Socket.IO 2 that was taken for a newer one.
+    if words == nil and extra == nil then extra = data end
   end
   if type(words) ~= "string" or words == "" then
     words = "no reason given"

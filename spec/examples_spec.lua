@@ -1,0 +1,63 @@
+-- Every example runs by its one command and prints what it is there to show.
+
+local helper = require "spec.helper"
+
+describe("the example", function()
+  -- What it printed, line by line.
+  local function run(name, ...)
+    local words = { "scripts/example", name, helper.interpreter(), ... }
+    words.env = { LUA_PATH = package.path, LUA_CPATH = package.cpath }
+    local code, out, err = helper.run(words)
+    assert.equal(0, code, err)
+    local lines = {}
+    for line in out:gmatch "[^\n]+" do lines[#lines + 1] = line end
+    return lines
+  end
+
+  it("chat says its lines, prints what is said, and leaves", function()
+    assert.same({
+      "connected as me", "me: good morning", "me: bye",
+      "disconnected: io client disconnect",
+    }, run("chat", "me", "good morning", "bye"))
+  end)
+
+  it("acks gets and gives acknowledgements", function()
+    assert.same({
+      "callback\tone", "waited\ttwo", "in vain\ttimeout",
+      "the server got\tTHREE", "after tries\t3",
+    }, run "acks")
+  end)
+
+  it("binary gets back the bytes that it sent", function()
+    assert.same({
+      "head\t89504e470d0a\t6 bytes", "parts\t0001\tfeff",
+      "is binary\ttrue\tfalse",
+    }, run "binary")
+  end)
+
+  it("auth is refused, and admitted with another token", function()
+    assert.same({
+      "refused: not authorized\tE_AUTH", "admitted to /auth",
+    }, run "auth")
+  end)
+
+  it("namespaces joins several on one connection", function()
+    local lines = run "namespaces"
+    assert.equal("one connection is open", lines[1])
+    assert.equal("0 are left", lines[#lines])
+    table.sort(lines)
+    assert.same({
+      "/ says hello", "/chat says hello", "/dynamic-1 says hello",
+      "/unknown is refused: Invalid namespace", "0 are left",
+      "it is closed: forced close", "one connection is open",
+    }, lines)
+  end)
+
+  it("watch_drive prints notifications until the server says goodbye", function()
+    local lines = run "watch_drive"
+    assert.matches("^connect\t", lines[1])
+    for i = 2, 6 do assert.matches("^notification\t{.*\"resource\"", lines[i]) end
+    assert.equal("disconnect\tio server disconnect", lines[7])
+    assert.equal(7, #lines)
+  end)
+end)
