@@ -1,5 +1,7 @@
+#define _GNU_SOURCE /* dladdr */
 #include "engine.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -55,7 +57,17 @@ static atomic_uint fork_generation;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 static void fork_in_child(void) { atomic_fetch_add(&fork_generation, 1); }
-static void fork_watch(void) { pthread_atfork(NULL, NULL, fork_in_child); }
+
+/* engine_prepare_process keeps this shared object in memory for good: lua_close
+ * would unload it, while a detached thread and fork's handler still need it.
+ * The linker's -z nodelete does the same, but luarocks cannot pass it. */
+static void engine_prepare_process(void) {
+  Dl_info here;
+  pthread_atfork(NULL, NULL, fork_in_child);
+  if (dladdr((void *)&fork_once, &here) && here.dli_fname) {
+    dlopen(here.dli_fname, RTLD_LAZY | RTLD_NODELETE);
+  }
+}
 
 static void engine_release(gs_engine *engine) {
   if (atomic_fetch_sub(&engine->references, 1) != 1) return;
@@ -292,7 +304,7 @@ static int engine_open_pipe(gs_engine *engine) {
 }
 
 gs_engine *gs_engine_new(char *text, size_t text_size) {
-  pthread_once(&fork_once, fork_watch);
+  pthread_once(&fork_once, engine_prepare_process);
   gs_engine *engine = calloc(1, sizeof *engine);
   if (!engine) return snprintf(text, text_size, "out of memory"), NULL;
   engine->wake_read = engine->wake_write = -1;

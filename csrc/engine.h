@@ -12,8 +12,8 @@
  *      loop dry, frees everything that lives on it, and says "finished".
  *   4. In time: [lua] joins the thread. Not in time (a getaddrinfo that hangs
  *      in libuv's pool cannot be cancelled): [lua] detaches it, and it ends by
- *      itself. Whoever comes last frees the engine; the shared object is
- *      linked with -z nodelete, so its code is still there.
+ *      itself. Whoever comes last frees the engine; the shared object pins
+ *      itself in memory, so its code is still there.
  *
  * After fork() the thread does not exist in the child: every function returns
  * GS_ERR_FORKED there and gs_engine_free only forgets the engine. */

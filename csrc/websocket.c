@@ -30,6 +30,9 @@ enum {
   WEBSOCKET_RX_BYTES = 4 << 10,       /* resident memory of an idle socket */
   WEBSOCKET_BODY_BYTES = 2 << 10,     /* kept of a refused upgrade's body */
   WEBSOCKET_HEADER_BYTES = 16 << 10,  /* accepted of the server's head */
+  WEBSOCKET_DEFLATE_BYTES = 1
+                            << 10, /* and more: engine.io-client's threshold */
+  WEBSOCKET_NOT_DEFLATED = 5,      /* its private PMDR_NOTHING_WE_SHOULD_DO */
   WEBSOCKET_WRITE_CLOSE = 4, /* its private LWS_WRITE_CLOSE, in all versions */
   WEBSOCKET_NEVER_S = 24 * 3600, /* a time-out that is not to strike */
 };
@@ -41,7 +44,7 @@ typedef struct websocket_group {
   struct lws_vhost *vhost;
   SSL_CTX *tls;
   bool compression;
-  char *proxy_key; /* "" without a proxy */
+  char proxy_key[]; /* "" without a proxy */
 } websocket_group;
 
 struct gs_websocket_context {
@@ -118,9 +121,8 @@ static void websocket_fail(gs_websocket *websocket, const char *lws_text) {
   websocket_end(websocket, error, text);
 }
 
-/* websocket_rewrite_head makes the request ours. |at| is the end of what
- * libwebsockets wrote, |room| how much may follow. Returns the new end, or NULL
- * if it cannot be. */
+/* websocket_rewrite_head makes the request ours. |at| is the end of what was
+ * written, |room| how much may follow. Returns the new end, or NULL. */
 static char *websocket_rewrite_head(const gs_websocket *websocket, char *at,
                                     size_t room) {
   /* It keeps 12 bytes for the end of the head. */
@@ -304,8 +306,24 @@ static const struct lws_protocols websocket_protocols[] = {
     {0},
 };
 
+/* websocket_on_extension is libwebsockets' deflater, but for messages that are
+ * left as they are: it has no way to send one, and 4.1 hands a received one out
+ * again and again unless it is told (by 0) that there is no extension. */
+static int websocket_on_extension(struct lws_context *lws,
+                                  const struct lws_extension *deflate,
+                                  struct lws *wsi,
+                                  enum lws_extension_callback_reasons reason,
+                                  void *user, void *in, size_t len) {
+  gs_websocket *websocket = wsi ? lws_wsi_user(wsi) : NULL;
+  if (reason == LWS_EXT_CB_PAYLOAD_TX && !websocket->deflating) return 0;
+  int result = lws_extension_callback_pm_deflate(lws, deflate, wsi, reason,
+                                                 user, in, len);
+  bool plain = result == WEBSOCKET_NOT_DEFLATED;
+  return reason == LWS_EXT_CB_PAYLOAD_RX && plain ? 0 : result;
+}
+
 static const struct lws_extension websocket_deflate[] = {
-    {"permessage-deflate", lws_extension_callback_pm_deflate,
+    {"permessage-deflate", websocket_on_extension,
      "permessage-deflate; client_max_window_bits"},
     {0},
 };
@@ -350,14 +368,10 @@ void gs_websocket_context_stop(gs_websocket_context *context) {
 
 void gs_websocket_context_free(gs_websocket_context *context) {
   if (!context) return;
-  /* The second call, after the loop has closed the handles, frees. */
-  pthread_mutex_lock(&library_lock);
-  lws_context_destroy(context->lws);
-  pthread_mutex_unlock(&library_lock);
+  gs_websocket_context_stop(context); /* the second time frees */
   while (context->groups) {
     websocket_group *group = context->groups;
     context->groups = group->next;
-    free(group->proxy_key);
     free(group);
   }
   free(context);
@@ -365,7 +379,8 @@ void gs_websocket_context_free(gs_websocket_context *context) {
 
 static websocket_group *websocket_group_make(
     gs_websocket_context *context, const gs_websocket_options *options) {
-  websocket_group *group = calloc(1, sizeof *group);
+  size_t key_len = strlen(options->proxy_key);
+  websocket_group *group = calloc(1, sizeof *group + key_len + 1);
   if (!group) return NULL;
   struct lws_context_creation_info info = {
       .port = CONTEXT_PORT_NO_LISTEN,
@@ -385,16 +400,11 @@ static websocket_group *websocket_group_make(
     SSL_CTX_set_info_callback(options->tls, websocket_on_ssl_info);
   }
   group->compression = options->compression;
-  group->proxy_key = strdup(options->proxy_key);
+  memcpy(group->proxy_key, options->proxy_key, key_len);
   pthread_mutex_lock(&library_lock);
-  group->vhost =
-      group->proxy_key ? lws_create_vhost(context->lws, &info) : NULL;
+  group->vhost = lws_create_vhost(context->lws, &info);
   pthread_mutex_unlock(&library_lock);
-  if (!group->vhost) {
-    free(group->proxy_key);
-    free(group);
-    return NULL;
-  }
+  if (!group->vhost) return free(group), NULL;
   group->next = context->groups;
   context->groups = group;
   return group;
@@ -429,11 +439,10 @@ static gs_websocket *websocket_new(gs_websocket_context *context,
   websocket->phase = GS_PHASE_TCP;
   gs_buf_init(&websocket->body, WEBSOCKET_BODY_BYTES);
   websocket->handshake.name = strdup(options->tls_name);
-  if (!gs_upgrade_request_copy(&websocket->request, options->path,
-                               options->headers) ||
-      !websocket->handshake.name) {
-    websocket_free(websocket);
-    return NULL;
+  bool copied = gs_upgrade_request_copy(&websocket->request, options->path,
+                                        options->headers);
+  if (!copied || !websocket->handshake.name) {
+    return websocket_free(websocket), NULL;
   }
   LIST_INSERT_HEAD(&context->dialing, websocket, dials);
   return websocket;
@@ -507,25 +516,19 @@ void gs_websocket_want_write(gs_websocket *websocket) {
 
 size_t gs_websocket_headroom(void) { return LWS_PRE; }
 
-/* websocket_hold copies a message for the deflater, which reads it until the
- * socket is writable again and takes no other before. */
-static uint8_t *websocket_hold(gs_websocket *websocket, const uint8_t *data,
-                               size_t len) {
-  websocket->deflating = malloc(LWS_PRE + len);
-  if (!websocket->deflating) return NULL;
-  lws_callback_on_writable(websocket->wsi);
-  return memcpy(websocket->deflating + LWS_PRE, data, len);
-}
-
 bool gs_websocket_write(gs_websocket *websocket, uint8_t *data, size_t len,
                         bool binary, bool compress) {
-  (void)compress; /* libwebsockets 4 has no way to leave one message out */
   if (websocket->deflating || lws_partial_buffered(websocket->wsi)) {
     lws_callback_on_writable(websocket->wsi);
     return false;
   }
-  if (websocket->compression) data = websocket_hold(websocket, data, len);
-  if (!data) return gs_websocket_kill(websocket), false;
+  if (websocket->compression && compress && len >= WEBSOCKET_DEFLATE_BYTES) {
+    /* The deflater reads its input until the socket is writable again. */
+    websocket->deflating = malloc(LWS_PRE + len);
+    if (!websocket->deflating) return gs_websocket_kill(websocket), false;
+    data = memcpy(websocket->deflating + LWS_PRE, data, len);
+    lws_callback_on_writable(websocket->wsi);
+  }
   /* A failed write is followed by CLOSED, which reports it. */
   (void)lws_write(websocket->wsi, data, len,
                   binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT);
@@ -541,9 +544,8 @@ void gs_websocket_pause(gs_websocket *websocket, bool paused) {
 
 void gs_websocket_close(gs_websocket *websocket, int code) {
   if (!websocket->wsi) return;
-  if (websocket->phase < GS_PHASE_HANDSHAKE) {
-    return gs_websocket_kill(websocket);
-  }
+  bool upgraded = websocket->phase >= GS_PHASE_HANDSHAKE;
+  if (!upgraded) return gs_websocket_kill(websocket);
   websocket->closing = true;
   websocket->our_code = code;
   lws_callback_on_writable(websocket->wsi);
@@ -573,8 +575,6 @@ void gs_websocket_kill(gs_websocket *websocket) {
     lws_callback_on_writable(websocket->wsi);
   }
 }
-
-/* ---- the handshake's JSON ---- */
 
 static signed char handshake_on_json(struct lejp_ctx *parser, char reason) {
   int path = parser->path_match - 1;

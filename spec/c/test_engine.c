@@ -36,7 +36,8 @@ static int count_threads(void) {
   return count;
 }
 
-/* libuv's pool of threads starts with the first lookup and stays: without a
+/* A thread that was joined is counted for a moment yet. And libuv's pool of
+ * threads starts with the first lookup and stays: without a
  * lookup before, the counts below would change by its size. */
 static void wait_for_threads(int count) {
   uint64_t until = gs_clock_ms() + PATIENCE_MS;
@@ -149,9 +150,9 @@ static void starts_and_stops(void **state) {
   (void)state;
   int threads = count_threads();
   gs_engine *engine = start();
-  assert_int_equal(count_threads(), threads + 1);
+  wait_for_threads(threads + 1);
   gs_engine_free(engine);
-  assert_int_equal(count_threads(), threads);
+  wait_for_threads(threads);
 }
 
 static void tells_why_a_connection_is_refused(void **state) {
@@ -179,7 +180,7 @@ static void stops_in_the_middle_of_a_tls_handshake(void **state) {
   gs_link *link = open_connection(engine, 1, "127.0.0.1", port, true);
   int peer = accept_hello(listener);
   gs_engine_free(engine);
-  assert_int_equal(count_threads(), threads);
+  wait_for_threads(threads);
   gs_link_release(link);
   close(peer);
   close(listener);
@@ -192,7 +193,7 @@ static void stops_in_the_middle_of_an_http_request(void **state) {
   start_request(engine, 1, port);
   int peer = accept_hello(listener);
   gs_engine_free(engine);
-  assert_int_equal(count_threads(), threads);
+  wait_for_threads(threads);
   close(peer);
   close(listener);
 }
@@ -207,7 +208,7 @@ static void leaves_a_lookup_that_hangs_to_end_by_itself(void **state) {
   while (!lookup_is_hanging) pthread_cond_wait(&lookup_changed, &lookup_lock);
   pthread_mutex_unlock(&lookup_lock);
   gs_engine_free(engine); /* a hang here is this test's failure */
-  assert_int_equal(count_threads(), threads + 1);
+  wait_for_threads(threads + 1);
   pthread_mutex_lock(&lookup_lock);
   lookup_hangs = false;
   pthread_cond_broadcast(&lookup_changed);
@@ -262,6 +263,9 @@ static int use_in_child(gs_engine *engine) {
 
 static void tells_a_forked_child_instead_of_hanging(void **state) {
   (void)state;
+#ifdef __SANITIZE_THREAD__
+  skip(); /* it cannot follow a forked child that starts threads */
+#endif
   int status;
   gs_engine *engine = start();
   pid_t child = fork();
@@ -283,7 +287,7 @@ static void stops_with_commands_that_nobody_took(void **state) {
     }
     gs_engine_free(engine);
   }
-  assert_int_equal(count_threads(), threads);
+  wait_for_threads(threads);
 }
 
 static int count_descriptors(void) {
@@ -323,7 +327,7 @@ static void starts_or_says_that_descriptors_are_short(void **state) {
       assert_true(strstr(text, "descriptors") || strstr(text, "open files"));
     }
     gs_engine_free(engine);
-    assert_int_equal(count_threads(), threads);
+    wait_for_threads(threads);
     assert_int_equal(count_descriptors(), descriptors);
   }
   assert_true(started);
@@ -356,7 +360,7 @@ static void forgets_a_connect_that_fails_at_once(void **state) {
                       "CONNECT");
   gs_link_release(link);
   gs_engine_free(engine);
-  assert_int_equal(count_threads(), threads);
+  wait_for_threads(threads);
   assert_int_equal(count_descriptors(), descriptors);
 }
 
