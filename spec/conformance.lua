@@ -6,8 +6,7 @@
 -- page.
 --
 -- A row is { area, behaviour, spec, test } with the spec file below spec/ and
--- the full name of the test; { area, behaviour, out_of_scope = reason }; or
--- { area, behaviour, differs = how }, for what is in scope and is not the same.
+-- the full name of the test, or { area, behaviour, out_of_scope = reason }.
 
 local rows = {}
 
@@ -23,14 +22,11 @@ local function add(area, spec, prefix, list)
   end
 end
 
-local function except(area, field, reason, list)
-  for _, behaviour in ipairs(list) do
-    rows[#rows + 1] = { area = area; behaviour = behaviour; [field] = reason }
-  end
-end
-
 local function out_of_scope(area, reason, list)
-  except(area, "out_of_scope", reason, list)
+  for _, behaviour in ipairs(list) do
+    rows[#rows + 1] =
+      { area = area; behaviour = behaviour; out_of_scope = reason }
+  end
 end
 
 -- socket.io-client: connection ------------------------------------------------
@@ -268,10 +264,10 @@ add("transport", "interop/socket", "a socket of a server v4", {
 add("transport", "socketio/init", "socketio", {
   { "Tells the number of the protocol", "has the values that Lua has not" },
 })
-except("transport", "differs",
-  "libwebsockets compresses every message of a connection or none", {
-    "Leaves messages below a threshold, or with `compress(false)`, uncompressed on the wire",
-  })
+add("transport", "compression", "a connection with compression", {
+  { "Leaves messages below a threshold, or with `compress(false)`, uncompressed on the wire",
+    "compresses what is long, unless it is asked not to" },
+})
 out_of_scope("transport", "polling", {
   "Merges packets up to `maxPayload`, and sends a larger one anyway",
   "Probes and upgrades from HTTP long-polling; `filterUpgrades`, `rememberUpgrade`, closing while upgrading",
@@ -331,10 +327,10 @@ add("codec", "socketio/packet", "a malformed packet", {
   { "Refuses an attachment without its packet", "is refused for an attachment that nobody announced" },
   { "Refuses text where an attachment is awaited", "is refused for text where an attachment is awaited" },
 })
-except("codec", "differs",
-  "the hook is JSON.parse's, and only a parser of the script's could set it: there is no option `parser`", {
-    "Decodes with a custom reviver",
-  })
+add("codec", "interop/options", "the option", {
+  { "Decodes with a custom reviver",
+    "reviver sees every value that the server sends, from the inside out" },
+})
 out_of_scope("codec", "browser-only", { "Encodes Blobs" })
 
 -- The protocol documents ------------------------------------------------------

@@ -10,8 +10,7 @@ What the tests of socket.io-client, engine.io-client and socket.io-parser and
 the documents of both protocols ask of a client, in our words, and whether this
 one does it. Written by `scripts/conformance` from a run of the specs named in
 the last column; the data is `spec/conformance.lua`. Out of scope are HTTP
-long-polling, WebTransport, and what only a browser has; "differs" is what is in
-scope and is not the same here.
+long-polling, WebTransport, and what only a browser has.
 
 | area | behaviour | Lua 5.4 | LuaJIT | shown by, or why not |
 | --- | --- | --- | --- | --- |
@@ -26,14 +25,13 @@ end
 ---@param results table|nil "pass" each by default
 ---@return string
 function page.row(row, results)
-  local result = row.out_of_scope and "out of scope" or row.differs and "differs"
+  local result = row.out_of_scope and "out of scope"
   local one, two = result, result
   if not result then
     results = results or { "pass", "pass" }
     one, two = results[1], results[2]
   end
-  local why = row.out_of_scope or row.differs
-    or ("`%s`"):format(row.spec)
+  local why = row.out_of_scope or ("`%s`"):format(row.spec)
   return ("| %s | %s | %s | %s | %s |\n"):format(row.area,
     escape(row.behaviour), one, two, escape(why))
 end

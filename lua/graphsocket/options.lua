@@ -338,6 +338,7 @@ options.socket = options.merge(options.transport, {
   timeout = { type = "number", default = 20, min = 0.001, unit = "seconds" },
   ack_timeout = { type = "number", min = 0, unit = "seconds" },
   retries = { type = "number", min = 0, integer = true },
+  reviver = { type = "function" },
   engine = { default = "auto", one_of = { "auto", 4, 3 } },
   max_payload = {
     type = "number", default = 16 * 1024 * 1024, min = 1, integer = true,

@@ -119,6 +119,25 @@ describe("the option", function()
         (socket:compress(false):emit_with_ack("echo", text)))
     end)
 
+  it("reviver sees every value that the server sends, from the inside out",
+    function()
+      local seen = {}
+      local socket = servers:connect(servers.v4, nil, {
+        reviver = function(key, value)
+          if key == "gone" then return nil end
+          if type(value) == "number" and type(key) == "string" then
+            seen[#seen + 1] = key
+            return value * 2
+          end
+          return value
+        end;
+      })
+      await(socket, "connect")
+      local reply = socket:emit_with_ack("echo", { a = { b = 1 }, gone = true })
+      assert.same({ a = { b = 2 } }, reply)
+      assert.same({ "b" }, seen)
+    end)
+
   it("max_payload bounds a message, and a packet with its attachments",
     function()
       local socket = servers:connect(servers.v4, nil,

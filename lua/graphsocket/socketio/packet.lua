@@ -249,12 +249,23 @@ local function data_fault(p, data, protocol)
   end
 end
 
+-- Calls reviver(key, value) for every value from the inside out, as JSON.parse
+-- does: what it returns takes the value's place, nil removes it.
+local function revive(holder, key, reviver)
+  local value = holder[key]
+  if type(value) == "table" then
+    for inner in pairs(value) do value[inner] = revive(value, inner, reviver) end
+  end
+  return reviver(key, value)
+end
+
 --- Decodes the payload of a packet that packet.parse read; once.
 ---@param p table
 ---@param protocol integer|nil revision of the protocol, 5 or 4; 5
+---@param reviver function|nil see the option of that name
 ---@return any data nil if there is none, or if it is wrong
 ---@return string|nil message what is wrong with it
-function packet.data(p, protocol)
+function packet.data(p, protocol, reviver)
   local data = p.value
   if data == nil then
     if p.at > #p.text then return nil end
@@ -263,6 +274,7 @@ function packet.data(p, protocol)
     if data == nil then return nil, "invalid payload: " .. message end
     message = data_fault(p, data, protocol)
     if message then return nil, message end
+    if reviver then data = revive({ [""] = data }, "", reviver) end
   end
   if p.buffers then return binary.insert(data, p.buffers) end
   return data

@@ -167,7 +167,7 @@ local function deliver(self, p)
   p.connection:release(p)
   local any, list = self._any, self._listeners[p.name]
   if not any and not list or p.session.dropped then return end
-  local data, message = packet.data(p)
+  local data, message = packet.data(p, nil, self.io.opts.reviver)
   if message then return self.io:_on_bad_packet(p.connection, message) end
   local count = #data
   if p.id then
@@ -396,7 +396,7 @@ end
 on_packet[packet.ACK] = function(self, p)
   local ack = self._acks:take(p.id)
   if not ack then return end
-  local values, message = packet.data(p)
+  local values, message = packet.data(p, nil, self.io.opts.reviver)
   if message then
     acks.settle(ack.target, ack.with_error, errors.new {
       kind = "protocol", message = message, phase = "acknowledgement",
