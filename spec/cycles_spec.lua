@@ -38,7 +38,7 @@ describe("connecting and closing", function()
 
   it("leaves no descriptor, no thread and no memory behind", function()
     cycles(10)
-    local before = cycles(instrumented and 10 or 200) -- allocators warm up
+    local before = cycles(instrumented and 10 or 1000) -- allocators warm up
     local after = cycles(CYCLES)
     assert.equal(count(before.fds), count(after.fds))
     assert.equal(before.threads, after.threads)
