@@ -160,10 +160,10 @@ static int answer_code(const gs_http_request *request, CURLcode code) {
     case CURLE_URL_MALFORMAT:
       return GS_ERR_URL;
     case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_HTTP2:
     case CURLE_BAD_CONTENT_ENCODING:
       return GS_ERR_PROTOCOL;
-    default:
+    default: /* CURLE_HTTP2 too: a server that ends a connection after so many
+              * requests shows as that, and the next connection works */
       return GS_ERR_NETWORK;
   }
 }
@@ -184,22 +184,25 @@ static void answer_judge_dial(gs_http_request *request, int error,
                        request->dial_host, request->dial_port, words);
 }
 
-/* answer_words returns libcurl's words. It keeps the first of a request only,
- * and that may be about a reused connection that was found dead before the one
- * that failed: a certificate is then asked for again. */
-static const char *answer_words(const gs_http_request *request, CURLcode code) {
+/* answer_judge_certificate words a refused certificate. libcurl keeps the first
+ * words of a request only, and they may be about a reused connection that was
+ * found dead before the one that failed: then the certificate is asked for. */
+static void answer_judge_certificate(gs_http_request *request, int error) {
   long verified = 0;
-  bool refused = code == CURLE_PEER_FAILED_VERIFICATION;
-  if (refused && !strstr(request->curl_text, "certificate")) {
-    curl_easy_getinfo(request->easy, CURLINFO_SSL_VERIFYRESULT, &verified);
-    return gs_tls_verify_text(verified);
+  const char *text = gs_error_text(error);
+  if (strstr(request->curl_text, "certificate")) {
+    gs_http_request_fail(request, error, "%s: %s", text, request->curl_text);
+    return;
   }
-  return request->curl_text[0] ? request->curl_text : curl_easy_strerror(code);
+  curl_easy_getinfo(request->easy, CURLINFO_SSL_VERIFYRESULT, &verified);
+  gs_http_request_fail(request, error, "%s: the certificate of %s: %s", text,
+                       request->dial_host, gs_tls_verify_text(verified));
 }
 
 void gs_http_answer_judge(gs_http_request *request, CURLcode code) {
   if (code == CURLE_OK || request->error) return;
-  const char *words = answer_words(request, code);
+  const char *words =
+      request->curl_text[0] ? request->curl_text : curl_easy_strerror(code);
   int error = request->name_missed ? GS_ERR_DNS : answer_code(request, code);
   /* TLS 1.3 tells a refused client certificate after the handshake. */
   if (error == GS_ERR_NETWORK && strstr(words, " alert ")) error = GS_ERR_TLS;
@@ -232,6 +235,13 @@ void gs_http_answer_judge(gs_http_request *request, CURLcode code) {
     case GS_ERR_NOMEM:
     case GS_ERR_URL:
       gs_http_request_fail(request, error, "%s", text);
+      break;
+    case GS_ERR_TLS:
+      if (code == CURLE_PEER_FAILED_VERIFICATION) {
+        answer_judge_certificate(request, error);
+        break;
+      }
+      gs_http_request_fail(request, error, "%s: %s", text, words);
       break;
     default:
       gs_http_request_fail(request, error, "%s: %s", text, words);

@@ -86,8 +86,8 @@ local function decode(text, identity)
   end
   for _, what in ipairs { "resource", "host" } do
     if saved[what] ~= identity[what] then
-      return nil, "foreign", ("belongs to the %s %s, not to %s: give each watch "
-        .. "a state of its own"):format(what, tostring(saved[what]),
+      return nil, "foreign", ("belongs to the %s %s, not to %s: give each "
+        .. "watch a state of its own"):format(what, tostring(saved[what]),
         identity[what])
     end
   end
@@ -98,8 +98,8 @@ end
 
 -- Stores ----------------------------------------------------------------------
 
--- A store: name; lock() -> true | nil, code, message; load() -> text | nil, nil,
--- nil if there is none | nil, code, message; save(text) -> true | nil, message;
+-- A store: name; lock() -> true | nil, code, message; load() -> text, or nil if
+-- there is none, or nil, code, message; save(text) -> true | nil, message;
 -- close().
 
 local function file_store(path)

@@ -138,7 +138,7 @@ local function signature(items)
   return words[1] and table.concat(words, "\n")
 end
 
--- Why a feed must be left and begun again ---------------------------------------
+-- Why a feed must be left and begun again -------------------------------------
 
 local STARTS_OVER = {}
 for _, code in ipairs {
@@ -160,7 +160,7 @@ local function reason_of(err)
   if err.status == 410 then return err.code or "resyncRequired" end
 end
 
--- The feed ----------------------------------------------------------------------
+-- The feed --------------------------------------------------------------------
 
 ---@class graphsocket.delta
 ---@field cursor string|nil the deltaLink, once the last page was given
@@ -257,7 +257,8 @@ end
 
 -- Takes a page's link in. Returns true, or nil and what is wrong.
 local function follow(self, items, json)
-  local next_link, delta_link = json["@odata.nextLink"], json["@odata.deltaLink"]
+  local next_link = json["@odata.nextLink"]
+  local delta_link = json["@odata.deltaLink"]
   if type(next_link) == "string" then
     local link, message = delta.check_link(self._client, next_link)
     if not link then return nil, "nextLink: " .. message end

@@ -66,11 +66,13 @@ end
 -- Hands out events until none is left, or the batch is full; or one raises.
 local function drain()
   while left > 0 and thread do
+    -- Counted first: should next() itself raise, the batch still ends.
+    left = left - 1
     local kind, id, a, b = thread:next()
     if not kind then
+      left = left + 1
       return
     end
-    left = left - 1
     hand_out(kind, id, a, b)
   end
 end

@@ -5,7 +5,7 @@
 -- way that it takes is the first of these that the service accepts:
 --
 --   way      | begins at                        | left for the next one when
---   ---------+----------------------------------+-----------------------------
+--   ---------+----------------------------------+ -----------------------------
 --   link     | the place                        | it is refused with a 400
 --   proven   | the link that the place was got  | it is refused with a 400: a
 --            | from: it has worked              | bad deltaLink (#1408) costs
@@ -15,12 +15,13 @@
 --            | first round, `from`              |
 --
 -- From link and proven a refusal that says that the place is forgotten (410,
--- resyncRequired …), or a 400 where no proven link is left, leads to location or
--- start: the feed starts over. That is told first, happens once in a round, and
+-- resyncRequired …), or a 400 where no proven link is left, leads to location
+-- or start: the feed starts over. That is told first, happens once in a round, and
 -- is waited with if the round before had to do it as well.
 --
--- A page that fails in the middle is asked for again some times before the round
--- is given up: an enumeration of thousands of pages would otherwise seldom end.
+-- A page that fails in the middle is asked for again some times before the
+-- round is given up: an enumeration of thousands of pages would otherwise
+-- seldom end.
 
 local delta = require "graphsocket.delta"
 local request = require "graphsocket.request"

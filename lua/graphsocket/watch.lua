@@ -4,7 +4,7 @@
 -- looks, a cursor (cursor.lua) keeps the place. A watch is in one phase:
 --
 --   phase    | meaning                                  | the timer runs for
---   ---------+------------------------------------------+----------------------
+--   ---------+------------------------------------------+ ---------------------
 --   idle     | all that is known of is delivered        | poll, or the end of
 --            |                                          | GAP if it is wanted
 --   checking | a notification came, but the change is   | the next look, or
@@ -15,7 +15,7 @@
 --   closed   | closed                                   | -, nothing follows
 --
 --   event                 | idle, checking | round        | retrying
---   ----------------------+----------------+--------------+--------------------
+--   ----------------------+----------------+--------------+ -------------------
 --   notification          | round (1)      | wanted       | wanted
 --   connect, gap, resume  | round (1)      | wanted       | round (1)
 --   timer                 | round          | -            | round
@@ -32,11 +32,11 @@
 --   (2) the waits of LAG, in turn; the last of them is over after a minute.
 --   (3) from the same place, so what the round delivered is delivered again.
 --
--- A round: "change" for each item, page by page; "commit", if there was one; the
--- place is made durable; "sync". Its handlers run one at a time, in this order, and may wait.
--- One that raises in "change", "commit" or "resync" has not done its work: the
--- place stays, and the round is run again. A "sync" handler that raises comes
--- too late for that: it is called again, until it returns.
+-- A round: "change" for each item, page by page; "commit", if there was one;
+-- the place is made durable; "sync". Its handlers run one at a time, in this
+-- order, and may wait. One that raises in "change", "commit" or "resync" has not
+-- done its work: the place stays, and the round is run again. A "sync" handler
+-- that raises comes too late for that: it is called again, until it returns.
 -- Nothing else moves the place, and nothing waits for a round but the next.
 
 local cursor = require "graphsocket.cursor"
@@ -67,7 +67,7 @@ watch.options = options.merge(subscription.options, {
   poll = { type = "number", default = 300, min = 0.001, unit = "seconds" },
 })
 
--- The object --------------------------------------------------------------------
+-- The object ------------------------------------------------------------------
 
 ---@class graphsocket.watch
 ---@field resource string the path that is watched
@@ -150,7 +150,7 @@ function watch.new(client, what, values)
   return self
 end
 
--- Telling -------------------------------------------------------------------------
+-- Telling ---------------------------------------------------------------------
 
 local function text_of(raised)
   local ok, text = pcall(tostring, raised)
@@ -182,18 +182,23 @@ local function call_handlers(self, event, ...)
 end
 
 -- What a program must not overlook if it does not listen: nobody else tells it.
-local IS_LOUD = { protocol = true, state = true }
-
-local function tell_error(self, err, is_final)
-  if self._over == "closed" then return end
-  self._last.error = err
-  if self:has_listeners "error" then return self:_call("error", err) end
-  if is_final or (IS_LOUD[err.kind] and err.code ~= "handlerRaised") then
-    loop.report(err)
-  end
+local function is_loud(err)
+  return err.kind == "protocol"
+    or (err.kind == "state" and err.code ~= "handlerRaised")
 end
 
--- Ending ------------------------------------------------------------------------
+local function tell_error(self, err, must_be_seen)
+  if self._over == "closed" then return end
+  if self:has_listeners "error" then return self:_call("error", err) end
+  if must_be_seen then loop.report(err) end
+end
+
+local function tell_round_error(self, err)
+  self._last.error = err
+  tell_error(self, err, is_loud(err))
+end
+
+-- Ending ----------------------------------------------------------------------
 
 local function stop_timer(self)
   if self._timer then self._timer:cancel() end
@@ -210,7 +215,7 @@ local function stop(self, over)
 end
 
 local function fail(self, err)
-  self._reason = { err = err }
+  self._reason, self._last.error = { err = err }, err
   stop(self, "failed")
   self._sub:close()
   tell_error(self, err, true)
@@ -223,10 +228,10 @@ local function is_final(err)
     or err:is_kind("auth", "usage"))
 end
 
--- A round -------------------------------------------------------------------------
+-- A round ---------------------------------------------------------------------
 
--- The feed shows what an item is, not what happened to it. Created: it came into
--- being after all that was delivered before, or nobody has changed it since.
+-- The feed shows what an item is, not what happened to it. Created: it came
+-- into being after all that was delivered before, or nobody changed it since.
 local function kind_of(item, synced_at)
   if type(item.deleted) == "table" then return "deleted" end
   local created = item.createdDateTime
@@ -264,7 +269,7 @@ local function new_round(self, summary)
     from = self._from,
     scope = self._scope,
     restarts = self._restarts,
-    on_error = function(err) tell_error(self, err) end,
+    on_error = function(err) tell_round_error(self, err) end,
     on_resync = function(reason)
       summary.resync = reason
       self._counts.resyncs = self._counts.resyncs + 1
@@ -286,7 +291,7 @@ local function tell_sync(self, summary)
   while not self._over do
     local ok, err = call_handlers(self, "sync", summary)
     if ok or not err then return end
-    tell_error(self, err)
+    tell_round_error(self, err)
     failures = failures + 1
     if not self._scope:sleep(request.backoff(failures)) then return end
   end
@@ -325,7 +330,7 @@ local function run_round(self)
   return summary
 end
 
--- When to look --------------------------------------------------------------------
+-- When to look ----------------------------------------------------------------
 
 -- Says when the next look is due after a round.
 local function conclude(self, summary, err)
@@ -335,7 +340,7 @@ local function conclude(self, summary, err)
     local delay = math.max(request.backoff(self._failures),
       err.retry_after or 0)
     self._retry_at = now + delay
-    return tell_error(self, err)
+    return tell_round_error(self, err)
   end
   if summary.items > 0 then self._look = nil end
   local wait = self._look and watch.LAG[self._look]
@@ -401,7 +406,7 @@ local function want(self)
   plan(self)
 end
 
--- What the subscription tells ---------------------------------------------------
+-- What the subscription tells -------------------------------------------------
 
 local PASSED_ON = { "connect", "disconnect", "connect_error", "renew" }
 
@@ -421,7 +426,9 @@ function follow(self)
     self._retry_at = nil
     want(self)
   end)
-  sub:on("error", function(err) tell_error(self, err, sub.state == "failed") end)
+  sub:on("error", function(err)
+    tell_error(self, err, sub.state == "failed")
+  end)
   sub:on("state", function(name, detail)
     if name == "failed" and not self._over then stop(self, "failed") end
     if name == "closed" and self._over == "failed" then
@@ -431,11 +438,11 @@ function follow(self)
   end)
 end
 
--- Methods -----------------------------------------------------------------------
+-- Methods ---------------------------------------------------------------------
 
 --- Ends the watch, whatever it is doing; never waits. The state is free for
---- another watch at once. A round that is under way counts as not delivered; its
---- handler that runs is the last one that is called.
+--- another watch at once. A round that is under way counts as not delivered;
+--- its handler that runs is the last one that is called.
 function Watch:close()
   if self._over == "closed" then return end
   stop(self, "closed")
