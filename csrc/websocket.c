@@ -160,7 +160,7 @@ static void websocket_on_ssl_info(const SSL *ssl, int where, int value) {
 static void websocket_on_response(gs_websocket *websocket) {
   websocket->status = (int)lws_http_client_http_response(websocket->wsi);
   if (websocket->status == 101) return;
-  char *at;
+  char *at = NULL; /* read into its own buffer */
   int len = 0;
   (void)lws_http_client_read(websocket->wsi, &at, &len);
 }
