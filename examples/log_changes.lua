@@ -1,7 +1,7 @@
 -- Logs every change of a drive, a line each: at least once, whatever is
 -- restarted, killed or unplugged in between.
 --
---   scripts/demo lua5.4 examples/log_changes.lua 3      against the Graph simulator
+--   scripts/example log_changes lua5.4 3      against the Graph simulator
 --   GRAPH_TOKEN=... lua5.4 examples/log_changes.lua 0 drive.state [resource]
 --
 -- It ends after so many changes; 0: never. Its place in the feed of changes is

@@ -1,7 +1,7 @@
 -- Keeps a list of all items of a document library in a file: id, path and eTag, a
 -- line each, sorted. The file is always whole, and as new as the last round.
 --
---   scripts/demo lua5.4 examples/mirror_list.lua "$(mktemp -u)" 4   against the simulator
+--   scripts/example mirror_list lua5.4 "$(mktemp -u)" 4      against the Graph simulator
 --   GRAPH_TOKEN=... lua5.4 examples/mirror_list.lua library.list 0 [resource]
 --
 -- It ends after so many changes; 0: never. Its place in the feed is beside the

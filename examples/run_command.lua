@@ -1,7 +1,7 @@
 -- Runs a command when something in a drive has changed: once for a burst of
 -- changes, again if it fails, and never for nothing.
 --
---   scripts/demo lua5.4 examples/run_command.lua cat 3      against the Graph simulator
+--   scripts/example run_command lua5.4 cat 3      against the Graph simulator
 --   GRAPH_TOKEN=... lua5.4 examples/run_command.lua COMMAND 0 drive.state [resource]
 --
 -- It ends after so many changes; 0: never. The command gets the changed items on

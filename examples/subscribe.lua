@@ -1,7 +1,7 @@
 -- Tells of every change of a drive for as long as it runs: connections that
 -- break are made again, tokens refreshed, endpoints renewed before they expire.
 --
---   scripts/demo lua5.4 examples/subscribe.lua 5       against the Graph simulator
+--   scripts/example subscribe lua5.4 5                 against the Graph simulator
 --   GRAPH_TOKEN=... lua5.4 examples/subscribe.lua      against Microsoft Graph
 --
 -- With a number it ends after so many notifications. The token needs the

@@ -1,7 +1,7 @@
 -- Prints the change notifications of a drive: Microsoft's JavaScript sample,
 -- in Lua.
 --
---   make demo                                    against the Graph simulator
+--   make demo                                          against the Graph simulator
 --   GRAPH_TOKEN=... lua5.4 examples/watch_drive.lua    against Microsoft Graph
 --
 -- The token needs the delegated permission Files.Read.

@@ -2,6 +2,8 @@
 
 local helper = require "spec.helper"
 
+local unpack = table.unpack or unpack
+
 describe("the example", function()
   -- What it printed, line by line.
   local function run(name, ...)
@@ -60,4 +62,26 @@ describe("the example", function()
     assert.equal("disconnect\tio server disconnect", lines[7])
     assert.equal(7, #lines)
   end)
+
+  it("subscribe tells of notifications, and ends after so many", function()
+    local lines = table.concat(run("subscribe", "3"), "\n")
+    assert.matches("state\tjoined.*sync\tconnect", lines)
+    assert.equal(3, select(2, lines:gsub("notification\t", "")))
+  end)
+
+  it("device_code_login shows a code, and signs in", function()
+    local lines = run "device_code_login"
+    assert.matches("^To sign in, .* enter the code SIM", lines[1])
+    assert.matches("^signed in\tgraphsocket.endpoint %(/me/drive/root on ", lines[2])
+    assert.equal(2, #lines)
+  end)
+
+  for name, arguments in pairs {
+    log_changes = { "3" }, run_command = { "cat", "3" },
+    mirror_list = { helper.scratch "list", "4" },
+  } do
+    it(name .. " ends after so many changes", function()
+      run(name, unpack(arguments))
+    end)
+  end
 end)

@@ -1,6 +1,8 @@
--- The examples of client:watch, each as its first comment says.
+-- The examples of Graph that need more than a drive which changes: a crash, a
+-- failure, a second run, a person.
 
 local helper = require "spec.helper"
+local lfs = require "lfs"
 local simulator = require "spec.simulator"
 
 describe("the example", function()
@@ -23,6 +25,7 @@ describe("the example", function()
     words.env = {
       LUA_PATH = package.path, LUA_CPATH = package.cpath,
       GRAPH_TOKEN = sim.token, GRAPH_BASE_URL = sim.graph, GRAPH_CA_FILE = sim.ca,
+      GRAPH_AUTHORITY = sim.login, GRAPH_CLIENT_ID = sim.client_id,
     }
     running[#running + 1] = helper.spawn(words)
     return running[#running]
@@ -116,5 +119,24 @@ describe("the example", function()
     run("mirror_list", list, "1")
     assert.equal("a d root", ids())
     assert.is_nil(helper.read(list .. ".new"))
+  end)
+
+  it("device_code_login asks the person once, and not the next time", function()
+    sim:post("settings", { device_interval = 0 })
+    local cache = helper.scratch "tokens.json"
+    local example = start("device_code_login", cache)
+    helper.eventually(function() return sim:post("login/approve").codes == 1 end)
+    assert.equal(0, example:wait())
+    assert.matches("enter the code SIM", example:out(), 1, true)
+    assert.equal("rw-------", lfs.attributes(cache, "permissions"))
+    assert.matches("^signed in\t", run("device_code_login", cache))
+  end)
+
+  it("device_code_login says why it could not sign in", function()
+    sim:post("settings", { device_interval = 0 })
+    local example = start "device_code_login"
+    helper.eventually(function() return sim:post("login/decline").codes == 1 end)
+    assert.equal(1, example:wait())
+    assert.matches("^auth: device login: the sign%-in was declined", example:err())
   end)
 end)

@@ -1,6 +1,7 @@
 /**
- * --demo: a drive that lives. When the first socket has joined, something
- * changes every second, a few times; then the server says goodbye.
+ * --demo: a drive that lives, and a person who signs in. When the first socket
+ * has joined, something changes every second, a few times; then the server says
+ * goodbye. A device code is approved after a moment.
  */
 import { once } from "node:events";
 import { sleep } from "../common/process.js";
@@ -18,7 +19,11 @@ const STORY = [
  * @param {object} sim @param {{changes: number, every: number}} how every: ms
  */
 export async function demo(sim, { changes, every }) {
-  const { world, sockets } = sim;
+  const { login, world, sockets } = sim;
+  login.on("code", async ({ user_code }) => {
+    await sleep(every);
+    login.decide("approved", user_code);
+  });
   await Promise.race(sockets.map((host) => once(host, "joined")));
   const now = () => sim.clock.now();
   for (let at = 0; at < changes; at++) {

@@ -2,6 +2,7 @@
  * The login service: device codes (RFC 8628), refresh tokens with rotation, and
  * its error bodies. The user is played by control requests (approve, decline).
  */
+import { EventEmitter } from "node:events";
 import { digest } from "./tokens.js";
 
 const DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code";
@@ -63,13 +64,15 @@ export function loginErrors(code, message, ids) {
   };
 }
 
-export class Login {
+/** Emits "code" with each device code that it gives. */
+export class Login extends EventEmitter {
   /** @type {Map<string, object>} by device code */ codes = new Map();
   /** refresh token -> { client_id, scope, used } */
   #refresh = new Map();
   #codes = 0;
 
   constructor(sim) {
+    super();
     this.sim = sim;
   }
 
@@ -137,6 +140,7 @@ export class Login {
       polled: -Infinity,
     };
     this.codes.set(code.device_code, code);
+    this.emit("code", code);
     const verification_uri = "https://microsoft.com/devicelogin";
     return {
       status: 200,

@@ -9,7 +9,8 @@ tests and demonstrations. Prints one JSON line that says where it listens, and
 ends with the pipe on its stdin, or on SIGTERM.
 
   --demo                change an item every second, a few times, when a
-                        client has joined; then disconnect it
+                        client has joined; then disconnect it; approve every
+                        device code
   --demo-changes N      how many changes (5)
   --demo-every MS       how far apart (1000)
   --port N              port of the Graph host (free)
