@@ -212,3 +212,19 @@ void gs_file_unlock(int fd) {
   flock(fd, LOCK_UN);
   close(fd);
 }
+
+int gs_file_make_folders(const char *path, mode_t mode) {
+  char partial[PATH_MAX];
+  size_t len = strlen(path);
+  if (len == 0) return -ENOENT;
+  if (len >= sizeof partial) return -ENAMETOOLONG;
+  for (size_t i = 1; i <= len; i++) {
+    if (path[i] != '/' && path[i] != '\0') continue;
+    memcpy(partial, path, i);
+    partial[i] = '\0';
+    if (mkdir(partial, mode) && errno != EEXIST) return -errno;
+  }
+  struct stat info;
+  if (stat(path, &info)) return -errno;
+  return S_ISDIR(info.st_mode) ? 0 : -ENOTDIR;
+}

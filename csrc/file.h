@@ -40,6 +40,11 @@ GS_NODISCARD int gs_file_read(const char *path, bool is_private, gs_buf *out);
 GS_NODISCARD int gs_file_replace(const char *path, const void *data, size_t len,
                                  mode_t mode, const char **step);
 
+/* gs_file_make_folders makes the folder |path| and those above it that are not
+ * there, with |mode|. Returns 0, also if all of it was there, or an error.
+ * [any] */
+GS_NODISCARD int gs_file_make_folders(const char *path, mode_t mode);
+
 /* gs_file_lock takes the lock that the file |path| stands for, made with mode
  * 0600 if absent, and writes our process id into it. The lock is the open
  * file description: it ends with gs_file_unlock or the process, and excludes a

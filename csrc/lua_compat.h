@@ -12,6 +12,7 @@
 
 #if LUA_VERSION_NUM == 501
   #define luaL_checkversion(L) ((void)(L))
+  #define lua_rawlen(L, index) lua_objlen(L, index)
 #endif
 
 #endif

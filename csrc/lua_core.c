@@ -193,5 +193,6 @@ int luaopen_graphsocket_core(lua_State *L) {
   lua_setfield(L, -2, "version");
   lgs_open_engine(L);
   lgs_open_system(L);
+  lgs_open_command(L);
   return 1;
 }

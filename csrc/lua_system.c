@@ -2,6 +2,7 @@
  * a token command need and Lua's own library lacks. These calls block for as
  * long as the disk does. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "file.h"
@@ -79,6 +80,15 @@ static int lgs_file_replace(lua_State *L) {
   return 3;
 }
 
+/* core.make_folders(path) makes the folder and those above it, for nobody else
+ * (mode 0700). Returns true, or nil, message, reason. */
+static int lgs_make_folders(lua_State *L) {
+  int err = gs_file_make_folders(luaL_checkstring(L, 1), 0700);
+  if (err) return lgs_push_file_error(L, err);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 /* core.file_lock(path) returns a lock, or nil, message, and the process id of
  * whoever holds it (nil if nobody does). */
 static int lgs_file_lock(lua_State *L) {
@@ -108,13 +118,49 @@ static int lgs_lock_close(lua_State *L) {
 
 /* ---- processes ---- */
 
-/* core.process(command) starts a shell command. Returns it, or nil, message. */
+/* lgs_check_environment returns the list at |index| as pointers, which live as
+ * long as the list and what this leaves on the stack; NULL for nil. */
+static const char *const *lgs_check_environment(lua_State *L, int index) {
+  if (lua_isnil(L, index)) return NULL;
+  luaL_checktype(L, index, LUA_TTABLE);
+  size_t count = lua_rawlen(L, index);
+  const char **list = lua_newuserdata(L, (count + 1) * sizeof *list);
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, index, (int)i + 1);
+    if (lua_type(L, -1) != LUA_TSTRING) {
+      luaL_error(L, "the environment must be a list of strings");
+    }
+    list[i] = lua_tostring(L, -1);
+    lua_pop(L, 1);
+  }
+  list[count] = NULL;
+  return list;
+}
+
+/* core.process(command, options) starts a shell command. Options, as of
+ * process.h: environment (a list of "NAME=value"), input (a string), inherit.
+ * Returns it, or nil, message. */
 static int lgs_process_new(lua_State *L) {
+  gs_process_options options = {0};
   const char *command = luaL_checkstring(L, 1);
+  lua_settop(L, 2);
+  if (lua_isnil(L, 2)) {
+    lua_newtable(L);
+    lua_replace(L, 2);
+  }
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_getfield(L, 2, "input");
+  if (!lua_isnil(L, 3)) {
+    options.input = luaL_checklstring(L, 3, &options.input_len);
+  }
+  lua_getfield(L, 2, "inherit");
+  options.inherits_output = lua_toboolean(L, 4);
+  lua_getfield(L, 2, "environment");
+  options.environment = lgs_check_environment(L, 5);
   gs_process **process = lua_newuserdata(L, sizeof *process);
   *process = NULL;
   luaL_setmetatable(L, LGS_PROCESS);
-  int err = gs_process_start(command, process);
+  int err = gs_process_start(command, &options, process);
   if (!err) return 1;
   lua_pushnil(L);
   lua_pushstring(L, strerror(-err));
@@ -144,6 +190,23 @@ static int lgs_process_read(lua_State *L) {
   return 3;
 }
 
+/* process:code() returns the exit code once the command has ended, else nil. */
+static int lgs_process_code(lua_State *L) {
+  gs_process **process = luaL_checkudata(L, 1, LGS_PROCESS);
+  int code = 0;
+  if (!*process) return luaL_error(L, "the process was closed");
+  if (!gs_process_ended(*process, &code)) return 0;
+  lua_pushinteger(L, code);
+  return 1;
+}
+
+/* process:terminate() asks the command, and all that it started, to end. */
+static int lgs_process_terminate(lua_State *L) {
+  gs_process **process = luaL_checkudata(L, 1, LGS_PROCESS);
+  lua_pushboolean(L, *process && !gs_process_signal(*process, SIGTERM));
+  return 1;
+}
+
 /* process:close(), __gc, __close: kills the command if it has not ended. */
 static int lgs_process_close(lua_State *L) {
   gs_process **process = luaL_checkudata(L, 1, LGS_PROCESS);
@@ -158,17 +221,18 @@ static const luaL_Reg lock_methods[] = {{"close", lgs_lock_close},
                                         {NULL, NULL}};
 static const luaL_Reg lock_meta[] = {
     {"__gc", lgs_lock_close}, {"__close", lgs_lock_close}, {NULL, NULL}};
-static const luaL_Reg process_methods[] = {
-    {"read", lgs_process_read}, {"close", lgs_process_close}, {NULL, NULL}};
+static const luaL_Reg process_methods[] = {{"read", lgs_process_read},
+                                           {"code", lgs_process_code},
+                                           {"terminate", lgs_process_terminate},
+                                           {"close", lgs_process_close},
+                                           {NULL, NULL}};
 static const luaL_Reg process_meta[] = {
     {"__gc", lgs_process_close}, {"__close", lgs_process_close}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
-    {"file_read", lgs_file_read},
-    {"file_replace", lgs_file_replace},
-    {"file_lock", lgs_file_lock},
-    {"process", lgs_process_new},
-    {NULL, NULL},
+    {"file_read", lgs_file_read},       {"file_replace", lgs_file_replace},
+    {"make_folders", lgs_make_folders}, {"file_lock", lgs_file_lock},
+    {"process", lgs_process_new},       {NULL, NULL},
 };
 
 void lgs_open_system(lua_State *L) {

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memfd_create */
 #include "process.h"
 
 #include <errno.h>
@@ -6,6 +7,8 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
@@ -29,16 +32,28 @@ static void close_fd(int *fd) {
   *fd = -1;
 }
 
-/* fill_actions: standard input is /dev/null, output and error are the pipes.
- * dup2 clears close-on-exec, which every other fd of ours is made with. */
-static int fill_actions(posix_spawn_file_actions_t *actions, int out, int err) {
-  int error = posix_spawn_file_actions_addopen(actions, STDIN_FILENO,
-                                               "/dev/null", O_RDONLY, 0);
-  if (!error) {
-    error = posix_spawn_file_actions_adddup2(actions, out, STDOUT_FILENO);
+/* What the command gets as its standard descriptors; -1: |in| is /dev/null,
+ * |out| and |err| are ours. */
+typedef struct descriptors {
+  int in, out, err;
+} descriptors;
+
+/* fill_actions: dup2 clears close-on-exec, which every fd of ours is made with.
+ */
+static int fill_actions(posix_spawn_file_actions_t *actions,
+                        const descriptors *fds) {
+  int error;
+  if (fds->in >= 0) {
+    error = posix_spawn_file_actions_adddup2(actions, fds->in, STDIN_FILENO);
+  } else {
+    error = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null",
+                                             O_RDONLY, 0);
   }
-  if (!error) {
-    error = posix_spawn_file_actions_adddup2(actions, err, STDERR_FILENO);
+  if (!error && fds->out >= 0) {
+    error = posix_spawn_file_actions_adddup2(actions, fds->out, STDOUT_FILENO);
+  }
+  if (!error && fds->err >= 0) {
+    error = posix_spawn_file_actions_adddup2(actions, fds->err, STDERR_FILENO);
   }
   return -error;
 }
@@ -56,7 +71,8 @@ static int fill_attributes(posix_spawnattr_t *attributes) {
   return -error;
 }
 
-static int spawn_shell(const char *command, int out, int err, pid_t *pid) {
+static int spawn_shell(const char *command, const descriptors *fds,
+                       char *const *environment, pid_t *pid) {
   char *const arguments[] = {(char *)"sh", (char *)"-c", (char *)command, NULL};
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -64,11 +80,11 @@ static int spawn_shell(const char *command, int out, int err, pid_t *pid) {
   if (error) return error;
   error = -posix_spawnattr_init(&attributes);
   if (!error) {
-    error = fill_actions(&actions, out, err);
+    error = fill_actions(&actions, fds);
     if (!error) error = fill_attributes(&attributes);
     if (!error) {
       error = -posix_spawn(pid, "/bin/sh", &actions, &attributes, arguments,
-                           environ);
+                           environment);
     }
     posix_spawnattr_destroy(&attributes);
   }
@@ -76,24 +92,111 @@ static int spawn_shell(const char *command, int out, int err, pid_t *pid) {
   return error;
 }
 
-int gs_process_start(const char *command, gs_process **process) {
+static bool same_name(const char *left, const char *right) {
+  size_t len = strcspn(left, "=");
+  return strncmp(left, right, len) == 0 && right[len] == '=';
+}
+
+/* merge_environment returns |over| followed by what of our environment it does
+ * not replace; the strings are not copied. NULL when out of memory. */
+static char **merge_environment(const char *const *over) {
+  size_t over_count = 0, ours = 0;
+  while (over[over_count]) over_count++;
+  while (environ && environ[ours]) ours++;
+  char **merged = calloc(over_count + ours + 1, sizeof *merged);
+  if (!merged) return NULL;
+  size_t count = 0;
+  for (; count < over_count; count++) merged[count] = (char *)over[count];
+  for (size_t i = 0; i < ours; i++) {
+    bool replaced = false;
+    for (size_t j = 0; j < over_count && !replaced; j++) {
+      replaced = same_name(over[j], environ[i]);
+    }
+    if (!replaced) merged[count++] = environ[i];
+  }
+  return merged;
+}
+
+/* open_unnamed returns a file that has no name, so that it ends with the last
+ * who has it open. */
+static int open_unnamed(void) {
+#ifdef MFD_CLOEXEC
+  int fd = memfd_create("graphsocket-input", MFD_CLOEXEC);
+  return fd < 0 ? -errno : fd;
+#else
+  char path[] = "/tmp/graphsocket-XXXXXX";
+  int fd = mkstemp(path);
+  if (fd < 0) return -errno;
+  unlink(path);
+  if (fcntl(fd, F_SETFD, FD_CLOEXEC)) return close(fd), -EIO;
+  return fd;
+#endif
+}
+
+/* open_input returns a descriptor from which |data| is read. A file and no
+ * pipe: nobody has to write while the command reads, and a command that does
+ * not read costs nothing. */
+static int open_input(const char *data, size_t len) {
+  int fd = open_unnamed();
+  size_t done = 0;
+  while (fd >= 0 && done < len) {
+    ssize_t count = write(fd, data + done, len - done);
+    if (count > 0) {
+      done += (size_t)count;
+    } else if (errno != EINTR) {
+      int error = -errno;
+      close(fd);
+      fd = error;
+    }
+  }
+  if (fd >= 0) (void)lseek(fd, 0, SEEK_SET);
+  return fd;
+}
+
+/* open_descriptors fills in what the command gets, and our ends of it. */
+static int open_descriptors(const gs_process_options *options, descriptors *fds,
+                            gs_process *process) {
   uv_file out[2] = {-1, -1}, err[2] = {-1, -1};
-  gs_process *self = calloc(1, sizeof *self);
-  if (!self) return -ENOMEM;
+  if (options->input) {
+    fds->in = open_input(options->input, options->input_len);
+    if (fds->in < 0) return fds->in;
+  }
+  if (options->inherits_output) return 0;
   /* Our ends do not block; both ends are close-on-exec. */
   int error = uv_pipe(out, UV_NONBLOCK_PIPE, 0);
   if (!error) error = uv_pipe(err, UV_NONBLOCK_PIPE, 0);
-  if (!error) error = spawn_shell(command, out[1], err[1], &self->pid);
-  close_fd(&out[1]);
-  close_fd(&err[1]);
+  process->out = out[0];
+  process->err = err[0];
+  fds->out = out[1];
+  fds->err = err[1];
+  return error;
+}
+
+int gs_process_start(const char *command, const gs_process_options *options,
+                     gs_process **process) {
+  static const gs_process_options none = {0};
+  descriptors fds = {-1, -1, -1};
+  char **environment = environ;
+  gs_process *self = calloc(1, sizeof *self);
+  if (!self) return -ENOMEM;
+  self->out = self->err = -1;
+  if (!options) options = &none;
+  int error = open_descriptors(options, &fds, self);
+  if (!error && options->environment) {
+    environment = merge_environment(options->environment);
+    if (!environment) error = -ENOMEM;
+  }
+  if (!error) error = spawn_shell(command, &fds, environment, &self->pid);
+  if (environment != environ) free(environment);
+  close_fd(&fds.in);
+  close_fd(&fds.out);
+  close_fd(&fds.err);
   if (error) {
-    close_fd(&out[0]);
-    close_fd(&err[0]);
+    close_fd(&self->out);
+    close_fd(&self->err);
     free(self);
     return error;
   }
-  self->out = out[0];
-  self->err = err[0];
   *process = self;
   return 0;
 }
@@ -142,6 +245,11 @@ bool gs_process_ended(gs_process *process, int *code) {
   /* The pipes are not asked: what the command left running in the background
    * may hold them open for ever. */
   return process->is_ended;
+}
+
+int gs_process_signal(gs_process *process, int signal) {
+  if (process->is_ended) return -ESRCH;
+  return kill(-process->pid, signal) ? -errno : 0;
 }
 
 void gs_process_free(gs_process *process) {

@@ -181,6 +181,9 @@ local function warm_up()
     return engine:next() == core.RESPONSE
   end, "a first request is answered")
   engine:stop()
+  -- The pipe of signals stays as well.
+  assert(core.signal("WINCH", "catch"))
+  assert(core.signal("WINCH", "default"))
 end
 
 local function stop_engines()

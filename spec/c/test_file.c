@@ -245,6 +245,25 @@ static void a_lock_file_that_cannot_be_made_is_an_error(void **state) {
   assert_int_equal(gs_file_lock("/nonexistent/lock", &holder), -ENOENT);
 }
 
+static void folders_are_made_with_those_above_them(void **state) {
+  (void)state;
+  char below[PATH_MAX], file[PATH_MAX];
+  struct stat info;
+  snprintf(below, sizeof below, "%s/a/b", folder);
+  assert_int_equal(gs_file_make_folders(below, 0700), 0);
+  assert_int_equal(gs_file_make_folders(below, 0700), 0);
+  assert_int_equal(stat(below, &info), 0);
+  assert_int_equal(info.st_mode & 07777, 0700);
+  snprintf(file, sizeof file, "%s/a/file", folder);
+  close(open(file, O_CREAT | O_WRONLY, 0600));
+  assert_int_equal(gs_file_make_folders(file, 0700), -ENOTDIR);
+  unlink(file);
+  rmdir(below);
+  *strrchr(below, '/') = '\0';
+  rmdir(below);
+  assert_int_equal(gs_file_make_folders("", 0700), -ENOENT);
+}
+
 static void every_error_has_a_text(void **state) {
   (void)state;
   static const int errors[] = {-ENOENT,         -ENOSPC,
@@ -275,6 +294,7 @@ int main(void) {
       CASE(a_lock_ends_with_its_process),
       CASE(a_lock_file_that_was_removed_is_made_anew),
       CASE(a_lock_file_that_cannot_be_made_is_an_error),
+      CASE(folders_are_made_with_those_above_them),
       cmocka_unit_test(every_error_has_a_text),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

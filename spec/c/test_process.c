@@ -29,7 +29,7 @@ static int free_buffers(void **state) {
 
 static gs_process *start(const char *command) {
   gs_process *process;
-  assert_int_equal(gs_process_start(command, &process), 0);
+  assert_int_equal(gs_process_start(command, NULL, &process), 0);
   return process;
 }
 
@@ -152,7 +152,7 @@ static void a_blocked_signal_is_not_blocked_in_the_command(void **state) {
 
 static bool try_to_start(void) {
   gs_process *process;
-  int error = gs_process_start("true", &process);
+  int error = gs_process_start("true", NULL, &process);
   assert_true(error == 0 || error == -ENOMEM);
   if (error == 0) gs_process_free(process);
   return error == 0;
@@ -161,6 +161,102 @@ static bool try_to_start(void) {
 static void a_start_without_memory_fails_cleanly(void **state) {
   (void)state;
   check_each_allocation(try_to_start);
+}
+
+static gs_process *start_with(const char *command,
+                              const gs_process_options *options) {
+  gs_process *process;
+  assert_int_equal(gs_process_start(command, options, &process), 0);
+  return process;
+}
+
+static void the_environment_is_put_over_ours(void **state) {
+  (void)state;
+  static const char *const environment[] = {"GS_NEW=$(echo no) 'x'\ny",
+                                            "GS_OLD=new", NULL};
+  static const gs_process_options options = {.environment = environment};
+  setenv("GS_OLD", "old", 1);
+  setenv("GS_OLDER", "kept", 1);
+  gs_process *process = start_with(
+      "printf '%s|' \"$GS_NEW\" \"$GS_OLD\" \"$GS_OLDER\"", &options);
+  assert_int_equal(finish(process), 0);
+  gs_process_free(process);
+  unsetenv("GS_OLD");
+  unsetenv("GS_OLDER");
+  assert_text(&out, "$(echo no) 'x'\ny|new|kept|");
+}
+
+static void more_input_than_a_pipe_holds_needs_no_reader(void **state) {
+  (void)state;
+  static char input[150000];
+  memset(input, 'x', sizeof input);
+  const gs_process_options options = {.input = input,
+                                      .input_len = sizeof input};
+  gs_process *process = start_with("true", &options);
+  assert_int_equal(finish(process), 0);
+  gs_process_free(process);
+  process = start_with("cat", &options);
+  assert_int_equal(finish(process), 0);
+  gs_process_free(process);
+  assert_int_equal(out.len, sizeof input);
+}
+
+static void empty_input_is_empty(void **state) {
+  (void)state;
+  static const gs_process_options options = {.input = "", .input_len = 0};
+  gs_process *process = start_with("cat; echo done", &options);
+  assert_int_equal(finish(process), 0);
+  gs_process_free(process);
+  assert_text(&out, "done\n");
+}
+
+static void inherited_output_is_not_read(void **state) {
+  (void)state;
+  static const gs_process_options options = {.inherits_output = true};
+  int fds[2], saved = dup(STDOUT_FILENO);
+  char got[8];
+  assert_int_equal(pipe(fds), 0);
+  dup2(fds[1], STDOUT_FILENO);
+  gs_process *process = start_with("printf out", &options);
+  int code = finish(process);
+  dup2(saved, STDOUT_FILENO);
+  close(saved);
+  close(fds[1]);
+  gs_process_free(process);
+  assert_int_equal(code, 0);
+  assert_int_equal(out.len, 0);
+  assert_int_equal(read(fds[0], got, sizeof got), 3);
+  assert_memory_equal(got, "out", 3);
+  close(fds[0]);
+}
+
+static void a_signal_reaches_all_that_was_started(void **state) {
+  (void)state;
+  gs_process *process = start("sleep 1000 & echo up; wait");
+  for (int i = 0; i < TEST_TIMEOUT_MS && out.len == 0; i++) {
+    assert_int_equal(gs_process_read(process, &out, &err), 0);
+    poll(NULL, 0, 1);
+  }
+  assert_int_equal(gs_process_signal(process, SIGTERM), 0);
+  assert_int_equal(finish(process), 128 + SIGTERM);
+  assert_true(gs_process_signal(process, SIGTERM) < 0);
+  gs_process_free(process);
+}
+
+static bool try_to_start_with(void) {
+  static const char *const environment[] = {"A=1", NULL};
+  static const gs_process_options options = {
+      .environment = environment, .input = "x", .input_len = 1};
+  gs_process *process;
+  int error = gs_process_start("true", &options, &process);
+  assert_true(error == 0 || error == -ENOMEM);
+  if (error == 0) gs_process_free(process);
+  return error == 0;
+}
+
+static void a_start_with_options_fails_cleanly_too(void **state) {
+  (void)state;
+  check_each_allocation(try_to_start_with);
 }
 
 static void freeing_nothing_is_fine(void **state) {
@@ -183,6 +279,12 @@ int main(void) {
       CASE(freeing_kills_all_that_was_started),
       CASE(a_blocked_signal_is_not_blocked_in_the_command),
       CASE(a_start_without_memory_fails_cleanly),
+      CASE(the_environment_is_put_over_ours),
+      CASE(more_input_than_a_pipe_holds_needs_no_reader),
+      CASE(empty_input_is_empty),
+      CASE(inherited_output_is_not_read),
+      CASE(a_signal_reaches_all_that_was_started),
+      CASE(a_start_with_options_fails_cleanly_too),
       CASE(freeing_nothing_is_fine),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,8 @@
 --       of the host run meanwhile. May return "leave": the pump ends, and if it
 --       is still wanted `start` is called again. source.alarm(seconds), where
 --       there is one, makes fd readable later: for hosts without timers.
+--   can_happen() -> whether something beside the source may bring work
+--       (optional)
 -- and, if the host has a loop of its own,
 --   has_loop = true
 --   cannot_wait() -> nil, or a sentence that says why the caller cannot wait
@@ -28,15 +30,61 @@
 --       will
 --   forget(fd)      stop using fd, it will be closed
 --
+-- Other descriptors: a program of its own (the command line is one) has its
+-- standard input, its signals and its children to wait for beside the source;
+-- plain.watch adds them to the one wait. Hosts with a loop have their own ways.
+--
 -- Ctrl-C: core.poll returns when a signal comes, and Lua's own hook, which the
 -- interpreter has set on the main thread, raises at the next instruction.
 
 local core = require "graphsocket.core"
+local guard = require "graphsocket.loop.guard"
 
 local plain = { name = "plain" }
 
+local watched = {} -- fd -> function, called while it is readable
+local closing = {} -- fd -> function, called when its other end is gone
+
+local function keys(first, from)
+  local list = { first }
+  for fd in pairs(from) do list[#list + 1] = fd end
+  return list
+end
+
 function plain.wait(fd, timeout)
-  core.poll(fd, timeout)
+  if not next(watched) and not next(closing) then
+    core.poll(fd, timeout)
+    return
+  end
+  local ready = core.poll_any(keys(fd >= 0 and fd or nil, watched),
+    keys(nil, closing), timeout)
+  for _, found in ipairs(ready) do
+    local fn = watched[found] or closing[found]
+    if fn then guard.call(fn) end
+  end
+end
+
+--- Has fn() called, in the middle of a wait, whenever the descriptor is
+--- readable: it takes what is there, and must not wait. As long as one is
+--- watched, run() does not return while a task waits.
+---@param fd number
+---@param fn function|nil nil: no longer
+function plain.watch(fd, fn)
+  watched[fd] = fn
+end
+
+--- Has fn() called when the other end of the descriptor, which we write to, is
+--- gone. It must not wait, and has to take the watch back.
+---@param fd number
+---@param fn function|nil nil: no longer
+function plain.watch_end(fd, fn)
+  closing[fd] = fn
+end
+
+--- Whether a descriptor can still bring work.
+---@return boolean
+function plain.can_happen()
+  return next(watched) ~= nil
 end
 
 return plain

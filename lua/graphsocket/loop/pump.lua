@@ -170,9 +170,10 @@ end
 --- Whether an event, a timer or a task can still come by itself.
 ---@return boolean
 function pump.can_happen()
-  local source = pump.source
+  local source, host = pump.source, pump.host
   return ready_first <= ready_last or timers:next() ~= nil
     or source ~= nil and (source.active == nil or source.active())
+    or host ~= nil and host.can_happen ~= nil and host.can_happen()
 end
 
 --- Whether somebody waits for something.
@@ -279,7 +280,9 @@ function pump.wait(limit)
   if limit and limit < (timeout or huge) then
     timeout = limit
   end
-  if timeout == 0 and not host.park then
+  -- What else the host waits for must get its turn in a burst as well.
+  local has_more = host.can_happen and host.can_happen()
+  if timeout == 0 and not host.park and not has_more then
     return
   end
   waiting_until = timeout and pump.now() + timeout or huge
