@@ -36,6 +36,7 @@ build = {
   modules = {
     ["graphsocket.core"] = {
       sources = {
+        "csrc/bell.c",
         "csrc/buf.c",
         "csrc/clockwatch.c",
         "csrc/closing.c",
@@ -57,6 +58,7 @@ build = {
         "csrc/lua_engine.c",
         "csrc/lua_system.c",
         "csrc/notify.c",
+        "csrc/private_socket.c",
         "csrc/probe.c",
         "csrc/process.c",
         "csrc/proxy.c",
@@ -67,6 +69,7 @@ build = {
         "csrc/upgrade.c",
         "csrc/url.c",
         "csrc/utf8.c",
+        "csrc/wake.c",
         "csrc/websocket.c",
       },
       libraries = { "curl", "websockets", "uv", "ssl", "crypto", "pthread" },

@@ -14,11 +14,13 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "bell.h"
 #include "clockwatch.h"
 #include "connection.h"
 #include "errors.h"
 #include "events.h"
 #include "http.h"
+#include "wake.h"
 
 /* More than an engine opens before its first connection, which is 10. */
 enum { ENGINE_DESCRIPTORS = 16 };
@@ -27,7 +29,8 @@ struct gs_engine {
   /* Both threads. */
   gs_queue *commands; /* lua pushes, io takes */
   gs_queue *events;   /* io pushes, lua takes */
-  int wake_read, wake_write;
+  gs_wake wake;
+  atomic_bool rung; /* a GS_EVENT_BELL waits */
   atomic_int references;
   pthread_mutex_t lock; /* guards the three below */
   pthread_cond_t changed;
@@ -37,6 +40,7 @@ struct gs_engine {
   /* Lua's. */
   pthread_t thread;
   unsigned generation; /* of the process that made it */
+  char bell_path[sizeof(((gs_private_socket *)0)->path)]; /* "": no bell */
 
   /* The I/O thread's. */
   uv_loop_t loop;
@@ -47,6 +51,7 @@ struct gs_engine {
   gs_clockwatch *clockwatch;
   gs_connections connections;
   gs_http *http;
+  gs_bell *bell;
   bool told;    /* events were pushed in this turn of the loop */
   bool looping; /* |loop| stands */
   bool stopping;
@@ -73,8 +78,7 @@ static void engine_release(gs_engine *engine) {
   if (atomic_fetch_sub(&engine->references, 1) != 1) return;
   gs_queue_free(engine->commands);
   gs_queue_free(engine->events);
-  if (engine->wake_read >= 0) close(engine->wake_read);
-  if (engine->wake_write >= 0) close(engine->wake_write);
+  gs_wake_close(&engine->wake);
   pthread_cond_destroy(&engine->changed);
   pthread_mutex_destroy(&engine->lock);
   free(engine);
@@ -111,6 +115,14 @@ static void engine_on_clock(void *user) {
   (void)engine_emit(engine, GS_EVENT_CLOCK, 0, 0, NULL, 0);
 }
 
+/* engine_on_ring: a worker that is busy is rung for often, and told once. */
+static void engine_on_ring(void *user) {
+  gs_engine *engine = user;
+  if (atomic_exchange(&engine->rung, true)) return;
+  int err = engine_emit(engine, GS_EVENT_BELL, 0, 0, NULL, 0);
+  if (err) atomic_store(&engine->rung, false);
+}
+
 static void engine_on_alarm(uv_timer_t *alarm) { gs_engine_wake(alarm->data); }
 
 /* engine_set_alarm is for hosts of Lua that have no timers (copas 1). */
@@ -128,6 +140,7 @@ static void engine_stop(gs_engine *engine) {
   gs_http_stop(engine->http);
   gs_websocket_context_stop(engine->connections.means.websockets);
   gs_clockwatch_stop(engine->clockwatch);
+  gs_bell_stop(engine->bell);
   uv_close((uv_handle_t *)&engine->async, NULL);
   uv_close((uv_handle_t *)&engine->check, NULL);
   uv_close((uv_handle_t *)&engine->prepare, NULL);
@@ -168,6 +181,12 @@ static void engine_do(gs_engine *engine, const gs_record *command) {
     case GS_COMMAND_ALARM:
       engine_set_alarm(engine, command->data);
       break;
+    case GS_COMMAND_BELL: {
+      gs_bell *bell;
+      memcpy(&bell, command->data, sizeof bell);
+      engine->bell = gs_bell_start(bell, &engine->loop, engine_on_ring, engine);
+      break;
+    }
     case GS_COMMAND_STOP:
       engine_stop(engine);
       break;
@@ -191,7 +210,7 @@ static bool engine_has_descriptors(const gs_engine *engine) {
   int fds[ENGINE_DESCRIPTORS];
   int count = 0;
   while (count < ENGINE_DESCRIPTORS) {
-    fds[count] = fcntl(engine->wake_read, F_DUPFD_CLOEXEC, 0);
+    fds[count] = fcntl(engine->wake.read_fd, F_DUPFD_CLOEXEC, 0);
     if (fds[count] < 0) break;
     count++;
   }
@@ -289,25 +308,11 @@ static int engine_start_thread(gs_engine *engine) {
   return err;
 }
 
-/* engine_open_pipe makes the wake pipe. */
-static int engine_open_pipe(gs_engine *engine) {
-  int fds[2];
-  if (pipe(fds)) return errno;
-  engine->wake_read = fds[0];
-  engine->wake_write = fds[1];
-  for (int i = 0; i < 2; i++) {
-    if (fcntl(fds[i], F_SETFL, O_NONBLOCK) ||
-        fcntl(fds[i], F_SETFD, FD_CLOEXEC))
-      return errno;
-  }
-  return 0;
-}
-
 gs_engine *gs_engine_new(char *text, size_t text_size) {
   pthread_once(&fork_once, engine_prepare_process);
   gs_engine *engine = calloc(1, sizeof *engine);
   if (!engine) return snprintf(text, text_size, "out of memory"), NULL;
-  engine->wake_read = engine->wake_write = -1;
+  gs_wake_init(&engine->wake);
   engine->generation = atomic_load(&fork_generation);
   atomic_init(&engine->references, 1);
   pthread_mutex_init(&engine->lock, NULL);
@@ -318,7 +323,7 @@ gs_engine *gs_engine_new(char *text, size_t text_size) {
   engine->events = gs_queue_new(SIZE_MAX);
   /* Lua may wait before it takes for the first time. */
   bool armed = engine->events && gs_queue_arm(engine->events);
-  int err = armed && engine->commands ? engine_open_pipe(engine) : ENOMEM;
+  int err = armed && engine->commands ? -gs_wake_open(&engine->wake) : ENOMEM;
   if (!err) err = engine_start_thread(engine);
   if (err) {
     snprintf(text, text_size, "the I/O thread could not be started: %s",
@@ -365,24 +370,52 @@ void gs_engine_free(gs_engine *engine) {
   engine_release(engine);
 }
 
-int gs_engine_fd(const gs_engine *engine) { return engine->wake_read; }
+int gs_engine_fd(const gs_engine *engine) { return engine->wake.read_fd; }
 
-void gs_engine_wake(gs_engine *engine) {
-  ssize_t written;
-  do {
-    written = write(engine->wake_write, "", 1);
-  } while (written < 0 && errno == EINTR);
-  /* A full pipe is readable already. */
+void gs_engine_wake(gs_engine *engine) { gs_wake_send(&engine->wake); }
+
+int gs_engine_listen(gs_engine *engine, const char **path) {
+  *path = engine->wake.listener.path;
+  return gs_wake_listen(&engine->wake);
+}
+
+int gs_engine_accept(gs_engine *engine) {
+  return gs_wake_accept(&engine->wake);
+}
+
+int gs_engine_bell(gs_engine *engine, const char **path) {
+  gs_bell *bell;
+  *path = engine->bell_path;
+  if (**path) return 0;
+  int err = gs_bell_new(&bell);
+  if (err) return err;
+  snprintf(engine->bell_path, sizeof engine->bell_path, "%s",
+           gs_bell_path(bell));
+  /* The bell is the I/O thread's now: the command is taken before STOP. */
+  if (!gs_engine_command(engine, GS_COMMAND_BELL, 0, 0, NULL, 0, &bell,
+                         sizeof bell)) {
+    return 0;
+  }
+  gs_bell_free(bell);
+  *engine->bell_path = '\0';
+  return -ENOMEM;
+}
+
+/* engine_take takes the next event, without a look at the descriptor. */
+static bool engine_take(gs_engine *engine, gs_record *record) {
+  if (!gs_queue_next(engine->events, record)) return false;
+  /* What was rung for before this moment is found by the look that follows;
+   * what comes later rings anew. */
+  if (record->kind == GS_EVENT_BELL) atomic_store(&engine->rung, false);
+  return true;
 }
 
 bool gs_engine_next(gs_engine *engine, gs_record *record) {
-  char bytes[64];
   if (gs_engine_forked(engine)) return false;
-  if (gs_queue_next(engine->events, record)) return true;
+  if (engine_take(engine, record)) return true;
   /* Emptied before it is armed: a byte written later is for a later event. */
-  while (read(engine->wake_read, bytes, sizeof bytes) == sizeof bytes) {
-  }
-  return !gs_queue_arm(engine->events) && gs_queue_next(engine->events, record);
+  gs_wake_drain(&engine->wake);
+  return !gs_queue_arm(engine->events) && engine_take(engine, record);
 }
 
 int gs_engine_command(gs_engine *engine, uint16_t kind, uint16_t flags,

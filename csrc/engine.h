@@ -2,11 +2,11 @@
  * it; the thread that made the engine (Lua's) speaks to it through two queues.
  *
  * Life cycle, in the order that matters:
- *   1. [lua] gs_engine_new makes the queues and the wake pipe, starts the
+ *   1. [lua] gs_engine_new makes the queues and the wake sockets, starts the
  *      thread with all signals blocked, and waits until its loop stands.
  *   2. [lua] gs_engine_command pushes a record and wakes the loop;
  *      [io] takes it. [io] pushes events; once a loop turn, if Lua sleeps, it
- *      writes a byte to the wake pipe.
+ *      writes a byte to the wake socket (wake.h).
  *   3. [lua] gs_engine_free pushes STOP and waits up to GS_ENGINE_STOP_MS.
  *      [io] drops every connection and request, closes its handles, runs the
  *      loop dry, frees everything that lives on it, and says "finished".
@@ -44,6 +44,18 @@ int gs_engine_fd(const gs_engine *engine);
 
 /* gs_engine_wake makes the descriptor readable, to interrupt a wait. [any] */
 void gs_engine_wake(gs_engine *engine);
+
+/* gs_engine_listen and gs_engine_accept, for a host that can only read a socket
+ * which it has connected itself: the first gives the path to connect to (valid
+ * until the second), the second makes that connection readable in the place of
+ * gs_engine_fd. Both return 0 or -errno; see wake.h. [lua] */
+GS_NODISCARD int gs_engine_listen(gs_engine *engine, const char **path);
+GS_NODISCARD int gs_engine_accept(gs_engine *engine);
+
+/* gs_engine_bell gives the path at which other processes ring (bell.h): each
+ * ring brings a GS_EVENT_BELL, unless one waits already. The bell is gone when
+ * the engine stops. Returns 0 or -errno. [lua] */
+GS_NODISCARD int gs_engine_bell(gs_engine *engine, const char **path);
 
 /* gs_engine_next takes the next event; its data is valid until the next call.
  * With none left it empties the descriptor and returns false; later events

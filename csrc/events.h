@@ -10,6 +10,8 @@ enum gs_event {
   GS_EVENT_CLOSED,   /* fields: why; exactly once for each COMMAND_OPEN */
   GS_EVENT_RESPONSE, /* fields: http.h; exactly once for each COMMAND_REQUEST */
   GS_EVENT_CLOCK,    /* empty: the clock jumped, or the machine slept */
+  GS_EVENT_BELL,     /* empty: another process rang (bell.h); at most one waits
+                      */
 };
 
 enum gs_command {
@@ -20,6 +22,7 @@ enum gs_command {
   GS_COMMAND_REQUEST,  /* fields: http.h */
   GS_COMMAND_CANCEL,   /* empty */
   GS_COMMAND_ALARM,    /* seconds from now, a double: wake Lua then */
+  GS_COMMAND_BELL,     /* a gs_bell pointer: ring through it from now on */
   GS_COMMAND_STOP,     /* empty: the last one */
 };
 

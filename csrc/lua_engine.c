@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bell.h"
 #include "engine.h"
 #include "errors.h"
 #include "events.h"
@@ -216,9 +217,53 @@ static int lgs_engine_next(lua_State *L) {
       return 3;
     case GS_EVENT_PING:
     case GS_EVENT_CLOCK:
+    case GS_EVENT_BELL:
       break;
   }
   return 2;
+}
+
+/* lgs_push_path pushes a path, or nil, message after -errno. */
+static int lgs_push_path(lua_State *L, int err, const char *path) {
+  if (!err) return lua_pushstring(L, path), 1;
+  lua_pushnil(L);
+  lua_pushstring(L, strerror(-err));
+  return 2;
+}
+
+/* engine:wake_listen() returns the path of a Unix socket to connect to, or nil,
+ * message; engine:wake_accept() makes that connection readable whenever fd()
+ * would be, and returns true, or nil, message. */
+static int lgs_engine_wake_listen(lua_State *L) {
+  lgs_shared *shared;
+  const char *path;
+  int err = gs_engine_listen(lgs_check_engine(L, &shared), &path);
+  return lgs_push_path(L, err, path);
+}
+
+static int lgs_engine_wake_accept(lua_State *L) {
+  lgs_shared *shared;
+  int err = gs_engine_accept(lgs_check_engine(L, &shared));
+  if (err) return lgs_push_path(L, err, NULL);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* engine:bell() returns the path at which other processes ring, or nil,
+ * message. */
+static int lgs_engine_bell(lua_State *L) {
+  lgs_shared *shared;
+  const char *path;
+  int err = gs_engine_bell(lgs_check_engine(L, &shared), &path);
+  return lgs_push_path(L, err, path);
+}
+
+/* core.ring(path) rings a bell. Returns true, or nil, message. */
+static int lgs_ring(lua_State *L) {
+  int err = gs_bell_ring(luaL_checkstring(L, 1));
+  if (err) return lgs_push_path(L, err, NULL);
+  lua_pushboolean(L, 1);
+  return 1;
 }
 
 static uint32_t lgs_next_id(lgs_shared *shared) {
@@ -429,6 +474,9 @@ static const luaL_Reg engine_methods[] = {
     {"cancel", lgs_engine_cancel},
     {"stop", lgs_engine_stop},
     {"alarm", lgs_engine_alarm},
+    {"wake_listen", lgs_engine_wake_listen},
+    {"wake_accept", lgs_engine_wake_accept},
+    {"bell", lgs_engine_bell},
     {NULL, NULL},
 };
 
@@ -464,11 +512,14 @@ void lgs_open_engine(lua_State *L) {
       {"OPEN", GS_EVENT_OPEN},         {"MESSAGE", GS_EVENT_MESSAGE},
       {"PING", GS_EVENT_PING},         {"CLOSED", GS_EVENT_CLOSED},
       {"RESPONSE", GS_EVENT_RESPONSE}, {"CLOCK", GS_EVENT_CLOCK},
+      {"BELL", GS_EVENT_BELL},
   };
   lgs_make_class(L, LGS_ENGINE, engine_methods, engine_meta);
   lgs_make_class(L, LGS_CONNECTION, connection_methods, connection_meta);
   lua_pushcfunction(L, lgs_engine_new);
   lua_setfield(L, -2, "engine");
+  lua_pushcfunction(L, lgs_ring);
+  lua_setfield(L, -2, "ring");
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
     lua_pushinteger(L, kinds[i].kind);
     lua_setfield(L, -2, kinds[i].name);

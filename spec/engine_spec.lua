@@ -4,6 +4,7 @@ local core = require "graphsocket.core"
 local engine = require "graphsocket.engine"
 local errors = require "graphsocket.errors"
 local helper = require "spec.helper"
+local lfs = require "lfs"
 local loop = require "graphsocket.loop"
 
 -- Greets, echoes, and sends as many messages as asked ("burst 3": 1 2 3). Tells
@@ -221,6 +222,52 @@ describe("the engine", function()
       assert.equal(200, engine.request(request "/").status)
       engine.stop()
       engine.stop()
+    end)
+  end)
+
+  describe("that has a bell", function()
+    -- Rings as another process would, and waits for its end.
+    local function ring(path)
+      local ringer = helper.lua([[
+        local engine = require "graphsocket.engine"
+        print(engine.ring(arg[1]))
+      ]], path)
+      assert.equal(0, ringer:wait())
+      return (ringer:out():gsub("%s+$", ""))
+    end
+
+    it("hears the rings of other processes, and many that come while it is busy as few", function()
+      local heard = 0
+      local path = assert(engine.bell(function() heard = heard + 1 end))
+      assert.equal("true", ring(path))
+      helper.eventually(function() return heard == 1 end)
+      -- More than the kernel keeps, while nobody takes events.
+      for _ = 1, 5000 do assert.is_true(engine.ring(path)) end
+      helper.eventually(function() return heard > 1 end)
+      assert.is_true(heard < 5000)
+      assert.equal(path, engine.bell(function() heard = "another" end))
+      assert.is_true(engine.ring(path))
+      helper.eventually(function() return heard == "another" end)
+      engine.stop()
+    end)
+
+    it("tells who rings that its process has ended, and leaves no file", function()
+      local path = assert(engine.bell(function() end))
+      engine.stop()
+      local ok, err = engine.ring(path)
+      assert.is_nil(ok)
+      assert.equal("closed", err.kind)
+      assert.match("^closed: nobody hears this bell: ", tostring(err))
+      assert.is_nil(lfs.attributes(path:match "^(.*)/"))
+    end)
+
+    it("has none where no folder can be made", function()
+      local limited = helper.spawn {
+        helper.interpreter(), "-e", 'print(select(2, require("graphsocket.engine").bell(print)))';
+        env = { TMPDIR = "/nonexistent", LUA_PATH = package.path, LUA_CPATH = package.cpath };
+      }
+      assert.equal(0, limited:wait())
+      assert.match("^state: no bell could be made: No such file", limited:out())
     end)
   end)
 

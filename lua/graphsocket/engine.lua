@@ -24,10 +24,12 @@ local BATCH = 256
 
 local MESSAGE, PING, RESPONSE = core.MESSAGE, core.PING, core.RESPONSE
 local OPEN, CLOSED, CLOCK = core.OPEN, core.CLOSED, core.CLOCK
+local BELL = core.BELL
 
 local thread -- the core's engine
 local sinks = setmetatable({}, { __mode = "v" }) -- connection id -> sink
 local requests = {} -- request id -> {callback = fn}
+local on_bell -- of engine.bell
 local left -- events that this dispatch may still hand out
 
 local function answer(id, fields)
@@ -46,6 +48,8 @@ local function hand_out(kind, id, a, b)
     return requests[id] and answer(id, a)
   elseif kind == CLOCK then
     return suspend.notice()
+  elseif kind == BELL then
+    return on_bell()
   end
   local sink = sinks[id]
   if not sink then
@@ -100,7 +104,15 @@ local source = {
     thread:wake()
   end,
   active = function()
-    return next(sinks) ~= nil or next(requests) ~= nil
+    return next(sinks) ~= nil or next(requests) ~= nil or on_bell ~= nil
+  end,
+  -- For hosts that wait for sockets of their own only: listen() -> path to
+  -- connect to; accept(): that connection is readable from now on.
+  listen = function()
+    return thread:wake_listen()
+  end,
+  accept = function()
+    return thread:wake_accept()
   end,
 }
 
@@ -132,7 +144,7 @@ function engine.stop()
   end
   local old, old_sinks, old_requests = thread, sinks, requests
   loop.attach(nil)
-  thread, requests = nil, {}
+  thread, requests, on_bell = nil, {}, nil
   sinks = setmetatable({}, { __mode = "v" })
   old:stop()
   local message = "the I/O thread was stopped"
@@ -202,6 +214,43 @@ function engine.request(options)
     return nil, err
   end
   return select(2, answered:await())
+end
+
+--- Has a function called when another process rings: once for rings that come
+--- together. It is called by the pump, and must not wait. One a Lua state; a
+--- second call replaces the function.
+---@param callback function
+---@return string|nil path where to ring; gone when the thread is stopped
+---@return table|nil err
+function engine.bell(callback)
+  local ok, err = engine.start()
+  if not ok then
+    return nil, err
+  end
+  local path, message = thread:bell()
+  if not path then
+    return nil, errors.new {
+      kind = "state",
+      message = "no bell could be made: " .. message,
+    }
+  end
+  on_bell = callback
+  return path
+end
+
+--- Rings the bell of another process; never waits.
+---@param path string of its engine.bell
+---@return boolean|nil ok
+---@return table|nil err of kind "closed": that process has ended
+function engine.ring(path)
+  local ok, message = core.ring(path)
+  if ok then
+    return true
+  end
+  return nil, errors.new {
+    kind = "closed",
+    message = "nobody hears this bell: " .. message,
+  }
 end
 
 return engine
