@@ -23,6 +23,7 @@ void lgs_push_bufs(lua_State *L, gs_buf *bufs, int count);
 void lgs_push_fields(lua_State *L, const void *fields, size_t len);
 
 /* Each adds its functions to the table at the top of the stack. */
+void lgs_open_codec(lua_State *L);   /* lua_codec.c */
 void lgs_open_engine(lua_State *L);  /* lua_engine.c */
 void lgs_open_system(lua_State *L);  /* lua_system.c */
 void lgs_open_command(lua_State *L); /* lua_command.c */

@@ -191,6 +191,7 @@ int luaopen_graphsocket_core(lua_State *L) {
   luaL_newlib(L, functions);
   lua_pushliteral(L, GS_VERSION);
   lua_setfield(L, -2, "version");
+  lgs_open_codec(L);
   lgs_open_engine(L);
   lgs_open_system(L);
   lgs_open_command(L);

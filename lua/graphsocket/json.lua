@@ -39,6 +39,8 @@ end
 local encode = codec.encode
 local decode = codec.decode
 local utf8_valid = core.utf8_valid
+local integers = core.integers -- nil where every number is a float
+local find = string.find
 local huge = math.huge
 local getmetatable, next, type = getmetatable, next, type
 
@@ -200,26 +202,6 @@ function json.encode(value, what, level)
   return encode(value)
 end
 
-local to_integer = math.tointeger -- nil where every number is a float
-
--- -0 has no integer; from 2^53 on an integer would claim digits that are lost.
-local function integer_of(number)
-  local integer = to_integer(number)
-  if not integer or integer >= 2 ^ 53 or integer <= -2 ^ 53 then return number end
-  return (integer ~= 0 or 1 / number > 0) and integer or number
-end
-
-local function make_integers(value)
-  for key, inner in next, value do
-    local kind = type(inner)
-    if kind == "number" then
-      value[key] = integer_of(inner)
-    elseif kind == "table" then
-      make_integers(inner)
-    end
-  end
-end
-
 --- Reads JSON text.
 ---@param text string
 ---@return any value, or nil and a message that repeats nothing of the text
@@ -234,17 +216,10 @@ function json.decode(text)
     return nil, (tostring(value):gsub("^[^:]*:%d+: ", ""))
   end
   -- lua-cjson stops at a NUL behind the value.
-  if text:find("\0", 1, true) then
+  if find(text, "\0", 1, true) then
     return nil, "Expected the end but found a NUL character"
   end
-  if to_integer then
-    if type(value) == "table" then
-      make_integers(value)
-    elseif type(value) == "number" then
-      value = integer_of(value)
-    end
-  end
-  return value
+  return integers and integers(value) or value
 end
 
 return json

@@ -17,14 +17,18 @@
 -- namespace, id, count) is read at once; the JSON of an event or of an
 -- acknowledgement stays text until somebody wants it, since most of the cost of
 -- a message is there. So a fault inside that JSON is found when its handler is
--- about to run; that it is a bracketed array is checked at once.
+-- about to run; that it is a bracketed array is checked at once. What routes
+-- a packet is read by csrc/packet.c.
 --
 -- A message about a fault never repeats the packet's content.
 
 local binary = require "graphsocket.socketio.binary"
+local core = require "graphsocket.core"
 local json = require "graphsocket.json"
 
 local packet = {}
+
+local read_head = core.packet
 
 local CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR = 0, 1, 2, 3, 4
 local BINARY_EVENT, BINARY_ACK = 5, 6
@@ -38,21 +42,15 @@ packet.CONNECT_ERROR = CONNECT_ERROR
 --- The revision of the protocol that this client prefers.
 packet.protocol = 5
 
---- Longest namespace, in bytes.
+--- Longest namespace, in bytes; as in csrc/packet.h.
 packet.MAX_NAMESPACE = 1024
 
---- Most attachments of one packet, either way. The JavaScript client takes 10
---- by default; a bound is needed only so that a header of a few bytes cannot
---- promise an endless packet.
+--- Most attachments of one packet, either way; as in csrc/packet.h.
 packet.MAX_ATTACHMENTS = 1000
-
--- Largest acknowledgement id, 2^53: beyond it a double is no longer exact.
--- Compared as text, since reading it as a number would round it.
-local MAX_ID = "9007199254740992"
 
 --- Event names that mean something else, on either side of the protocol; an
 --- event with such a name is neither sent nor taken (socket.io-parser).
-packet.RESERVED = {
+local RESERVED = {
   connect = true,          -- the client's own
   connect_error = true,    -- the client's own
   disconnect = true,       -- both sides' own
@@ -60,6 +58,7 @@ packet.RESERVED = {
   newListener = true,      -- Node's EventEmitter's, on the server
   removeListener = true,   -- Node's EventEmitter's, on the server
 }
+packet.RESERVED = RESERVED
 
 -- Encoding -------------------------------------------------------------------
 
@@ -112,81 +111,19 @@ end
 
 -- Decoding -------------------------------------------------------------------
 
-local function is_digit(byte)
-  return byte ~= nil and byte >= 48 and byte <= 57
-end
-
--- Each reader takes the text and a position and returns what it read and the
--- position behind it; or nil and what is wrong.
-
-local function read_attachments(text, at)
-  local digits, behind = text:match("^(%d+)%-()", at)
-  if not digits then return nil, "illegal attachments" end
-  -- A longer number is too many whatever it says.
-  if #digits > 9 or tonumber(digits) > packet.MAX_ATTACHMENTS then
-    return nil, "too many attachments"
+-- Events whose name is no plain string: the payload has to be decoded for it.
+-- Returns the name and the decoded payload, or nil and what is wrong.
+local function decode_name(text, at)
+  local data, message = json.decode(text:sub(at))
+  if data == nil then return nil, "invalid payload: " .. message end
+  local name = data[1]
+  if type(name) == "number" then
+    -- 1 and "1" are the same event to the JavaScript client.
+    return ("%.14g"):format(name), data
+  elseif type(name) ~= "string" then
+    return nil, "invalid payload: an event without a name"
   end
-  return tonumber(digits), behind
-end
-
-local function read_namespace(text, at)
-  if text:byte(at) ~= 47 then return "/", at end
-  -- A packet without a payload may end without the comma; so do some clients'
-  -- and proxies' CONNECT packets, and the reference parser takes it.
-  local comma = text:find(",", at, true) or #text + 1
-  if comma - at > packet.MAX_NAMESPACE then
-    return nil, ("namespace longer than %d bytes")
-      :format(packet.MAX_NAMESPACE)
-  end
-  return text:sub(at, comma - 1), comma + 1
-end
-
-local function read_id(text, at)
-  if not is_digit(text:byte(at)) then return nil, at end
-  local digits, behind = text:match("^(%d+)()", at)
-  if #digits > #MAX_ID or (#digits == #MAX_ID and digits > MAX_ID) then
-    return nil, nil, "acknowledgement id beyond 2^53"
-  end
-  return tonumber(digits), behind
-end
-
--- Whether the payload at |at| looks like what packets of |type| carry.
-local function payload_fault(type, text, at)
-  local first = text:byte(at)
-  if type == DISCONNECT then
-    return first and "invalid payload: a DISCONNECT packet has none"
-  elseif type == EVENT or type == ACK then
-    if first == nil then
-      return at > #text + 1 and "invalid payload: no comma behind the namespace"
-        or "invalid payload: none"
-    end
-    local last = text:byte(-1)
-    if first ~= 91 or (last ~= 93 and last > 32) then
-      return "invalid payload: not an array"
-    end
-  end
-end
-
--- Finds an event's name without decoding its payload, where that can be: the
--- name decides whether anybody wants the rest. Returns what is wrong, or nil.
-local function read_name(p)
-  local name = p.text:match('^%[%s*"([^"\\]*)"%s*[],]', p.at)
-  if not name then
-    local data, message = json.decode(p.text:sub(p.at))
-    if data == nil then return "invalid payload: " .. message end
-    name = data[1]
-    if type(name) == "number" then
-      -- 1 and "1" are the same event to the JavaScript client.
-      name = ("%.14g"):format(name)
-    elseif type(name) ~= "string" then
-      return "invalid payload: an event without a name"
-    end
-    p.value = data
-  end
-  if packet.RESERVED[name] then
-    return "invalid payload: an event with a reserved name"
-  end
-  p.name = name
+  return name, data
 end
 
 --- Reads all but the payload of a packet's text.
@@ -197,41 +134,32 @@ end
 --- of their bytes as `buffers`; `value` if the payload had to be decoded
 ---@return string|nil message what is wrong with it
 function packet.parse(text)
-  local type, at = (text:byte(1) or 0) - 48, 2
-  if type < CONNECT or type > BINARY_ACK then
-    return nil, "unknown packet type"
+  local type, namespace, id, name, at, count = read_head(text)
+  if not type then return nil, namespace end
+  local value
+  if type == EVENT then
+    if not name then
+      name, value = decode_name(text, at)
+      if not name then return nil, value end
+    end
+    if RESERVED[name] then
+      return nil, "invalid payload: an event with a reserved name"
+    end
   end
-  local count
-  if type == BINARY_EVENT or type == BINARY_ACK then
-    count, at = read_attachments(text, at)
-    if not count then return nil, at end
-    type = type == BINARY_EVENT and EVENT or ACK
-  end
-  local namespace, id, message
-  namespace, at = read_namespace(text, at)
-  if not namespace then return nil, at end
-  id, at, message = read_id(text, at)
-  message = message or payload_fault(type, text, at)
-  if message then return nil, message end
-  -- One a message: eight fields fill a table of eight exactly, and those of
-  -- binary packets are added to them only.
+  -- One a message: eight fields fill a table of eight exactly, and the others
+  -- are added to those of rare packets only.
   local p = {
     type = type;
     namespace = namespace;
     id = id;
-    name = nil;
+    name = name;
     text = text;
     at = at;
     connection = false;   -- what brought it; connection.lua's
     session = false;      -- what the id belongs to; socket.lua's
   }
+  if value ~= nil then p.value = value end
   if count and count > 0 then p.attachments, p.buffers = count, {} end
-  if type == EVENT then
-    message = read_name(p)
-  elseif type == ACK and not id then
-    message = "acknowledgement without an id"
-  end
-  if message then return nil, message end
   return p
 end
 
