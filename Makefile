@@ -4,6 +4,9 @@
 # Everything that needs more than make and a compiler is in scripts/.
 
 LUA ?= 5.4
+ifeq ($(filter 5.4 5.3 luajit,$(LUA)),)
+$(error LUA=$(LUA) is not known: give LUA=5.4, LUA=5.3 or LUA=luajit)
+endif
 BUILD ?= build
 PREFIX ?= /usr/local
 ifeq ($(origin CC),default)

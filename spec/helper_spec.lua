@@ -1,12 +1,12 @@
 local helper = require "spec.helper"
 
 -- Runs a spec of its own under the same busted, interpreter and core.
-local function run_spec(source)
+local function run_spec(source, build)
   local path = helper.scratch "inner_spec.lua"
   helper.write(path, source)
   local code, out, err = helper.run {
     helper.interpreter(), "scripts/busted.lua", path;
-    env = { SPEC_TIMEOUT = "0.2" };
+    env = { SPEC_TIMEOUT = "0.2", BUILD = build };
   }
   return code, out .. err
 end
@@ -54,6 +54,14 @@ describe("spec.helper", function()
     ]]
     assert.equal(1, code)
     assert.matches("called 2 times, expected 1", out, 1, true)
+  end)
+
+  it("refuses to test another core than the one that is meant", function()
+    local code, out = run_spec('it("passes", function() end)', "build/other")
+    assert.equal(2, code)
+    assert.matches("LUA_CPATH leads to .*/graphsocket/core%.so, but BUILD and "
+      .. "this Lua mean build/other/.*: set LUA_CPATH", out)
+    assert.not_matches("1 success", out, 1, true)
   end)
 
   it("says what it waited for in vain", function()

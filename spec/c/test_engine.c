@@ -270,7 +270,14 @@ static void tells_a_forked_child_instead_of_hanging(void **state) {
   gs_engine *engine = start();
   pid_t child = fork();
   assert_true(child >= 0);
-  if (child == 0) _exit(use_in_child(engine));
+  if (child == 0) {
+    /* Another program ends it, since valgrind would call the parent's engine,
+     * which the child only forgets, a leak. */
+    char script[32];
+    snprintf(script, sizeof script, "exit %d", use_in_child(engine));
+    execl("/bin/sh", "sh", "-c", script, NULL);
+    _exit(9);
+  }
   assert_int_equal(waitpid(child, &status, 0), child);
   assert_true(WIFEXITED(status));
   assert_int_equal(WEXITSTATUS(status), 0);
