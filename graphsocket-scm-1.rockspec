@@ -65,6 +65,7 @@ build = {
         "csrc/process.c",
         "csrc/proxy.c",
         "csrc/queue.c",
+        "csrc/reach.c",
         "csrc/resolve.c",
         "csrc/signals.c",
         "csrc/tls.c",

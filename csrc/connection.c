@@ -405,7 +405,7 @@ static uint64_t connection_deadline(const gs_connection *connection) {
 /* connection_time_out ends a connection that was not open in time. */
 static void connection_time_out(gs_connection *connection) {
   char text[128];
-  snprintf(text, sizeof text, "not connected after %g s, it stood at: %s",
+  snprintf(text, sizeof text, "not connected after %.4g s, it stood at: %s",
            connection->timeout, gs_phase_name(connection_phase(connection)));
   connection_fail(connection, GS_ERR_TIMEOUT, text);
 }

@@ -10,6 +10,7 @@
 #include "fields.h"
 #include "probe.h"
 #include "proxy.h"
+#include "reach.h"
 #include "resolve.h"
 
 enum {
@@ -69,9 +70,7 @@ static void dial_fail(gs_dial *dial, int error, const char *text,
 /* dial_explain words a TCP failure. */
 static void dial_explain(gs_dial *dial, int sys_errno) {
   char text[512];
-  snprintf(text, sizeof text, "could not connect to %s port %d: %s", dial->host,
-           dial->port,
-           sys_errno ? strerror(sys_errno) : "the connection was not made");
+  gs_reach_explain_dial(dial->host, dial->port, sys_errno, text, sizeof text);
   dial_fail(dial, GS_ERR_CONNECT, text, sys_errno);
 }
 
@@ -221,8 +220,7 @@ static void dial_on_resolved(void *user, int error, const char *text,
   dial->resolve = NULL;
   if (error) {
     char message[512];
-    snprintf(message, sizeof message,
-             "the host name %s could not be resolved: %s", dial->host, text);
+    gs_reach_explain_lookup(dial->host, text, message, sizeof message);
     dial_fail(dial, GS_ERR_DNS, message, 0);
     return;
   }

@@ -128,8 +128,10 @@ static void session_handshake(gs_engineio *session, const struct packet *packet,
   int err = session->callbacks->parse(session->user, handshake);
   if (err) {
     session_end(session, err,
-                err == GS_ERR_PROTOCOL ? "the open packet cannot be understood"
-                                       : gs_error_text(err));
+                err == GS_ERR_PROTOCOL
+                    ? "the open packet cannot be understood: "
+                      "is it a Socket.IO server?"
+                    : gs_error_text(err));
     return;
   }
   /* Zero would mean a ping without end, or death at once. */
@@ -189,12 +191,12 @@ static bool session_admits(gs_engineio *session, const uint8_t *data,
   }
   enum packet_type type =
       typed ? packet_type_of(data[0], binary) : PACKET_MESSAGE;
+  bool opening = session->state == GS_ENGINEIO_OPENING;
   if (type == PACKET_UNKNOWN) {
-    session_fail(session, GS_ERR_PROTOCOL, "unknown packet type 0x%02x",
-                 data[0]);
+    session_fail(session, GS_ERR_PROTOCOL, "unknown packet type 0x%02x%s",
+                 data[0], opening ? ": is it a Socket.IO server?" : "");
     return false;
   }
-  bool opening = session->state == GS_ENGINEIO_OPENING;
   if (opening && binary) {
     session_end(session, GS_ERR_PROTOCOL,
                 "a binary message came before the open packet");

@@ -13,6 +13,7 @@
 #include "errors.h"
 #include "fields.h"
 #include "http_request.h"
+#include "reach.h"
 #include "resolve.h"
 
 struct gs_http {
@@ -184,8 +185,9 @@ static void http_on_resolved(void *user, int error, const char *text,
   gs_http_request *request = user;
   request->resolve = NULL;
   if (error) {
-    gs_http_request_fail(request, error, "%s: %s: %s", gs_error_text(error),
-                         request->dial_host, text);
+    char words[512];
+    gs_reach_explain_lookup(request->dial_host, text, words, sizeof words);
+    gs_http_request_fail(request, error, "%s", words);
   } else {
     error = gs_http_options_address(request, list);
   }

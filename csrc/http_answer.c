@@ -7,6 +7,7 @@
 #include "errors.h"
 #include "fields.h"
 #include "http_request.h"
+#include "reach.h"
 #include "tls.h"
 
 /* ---- Collecting ---- */
@@ -172,31 +173,53 @@ static int answer_code(const gs_http_request *request, CURLcode code) {
  * may quote the proxy's URL with its password. */
 static void answer_judge_dial(gs_http_request *request, int error,
                               CURLcode code) {
-  char words[128];
-  curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &request->os_errno);
-  if (request->os_errno) {
-    uv_strerror_r(uv_translate_sys_error((int)request->os_errno), words,
-                  sizeof words);
+  char words[400];
+  if (error == GS_ERR_DNS) {
+    gs_reach_explain_lookup(request->dial_host, curl_easy_strerror(code), words,
+                            sizeof words);
   } else {
-    snprintf(words, sizeof words, "%s", curl_easy_strerror(code));
+    curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &request->os_errno);
+    gs_reach_explain_dial(request->dial_host, request->dial_port,
+                          (int)request->os_errno, words, sizeof words);
   }
-  gs_http_request_fail(request, error, "%s: %s:%d: %s", gs_error_text(error),
-                       request->dial_host, request->dial_port, words);
+  bool proxy = error == GS_ERR_PROXY;
+  gs_http_request_fail(request, error, "%s%s%s",
+                       proxy ? gs_error_text(error) : "", proxy ? ": " : "",
+                       words);
 }
 
-/* answer_judge_certificate words a refused certificate. libcurl keeps the first
- * words of a request only, and they may be about a reused connection that was
- * found dead before the one that failed: then the certificate is asked for. */
-static void answer_judge_certificate(gs_http_request *request, int error) {
-  long verified = 0;
-  const char *text = gs_error_text(error);
-  if (strstr(request->curl_text, "certificate")) {
-    gs_http_request_fail(request, error, "%s: %s", text, request->curl_text);
-    return;
+/* answer_judge_tls words a failed handshake. libcurl keeps the first words of
+ * a request only, and they may be about a reused connection that was found
+ * dead before the one that failed: so the certificate's verdict is asked for.
+ */
+static void answer_judge_tls(gs_http_request *request, CURLcode code,
+                             const char *curl_words) {
+  char words[300];
+  const char *text = gs_error_text(GS_ERR_TLS);
+  bool proxy = request->phase == GS_HTTP_PROXY;
+  bool plain = strstr(curl_words, "wrong version number") != NULL;
+  if (code == CURLE_PEER_FAILED_VERIFICATION) {
+    long verified = 0;
+    curl_easy_getinfo(
+        request->easy,
+        proxy ? CURLINFO_PROXY_SSL_VERIFYRESULT : CURLINFO_SSL_VERIFYRESULT,
+        &verified);
+    /* A name that does not match is no fault of the chain, and libcurl looks
+     * at the chain only after the name. */
+    if (verified == X509_V_OK || verified == X509_V_ERR_UNSPECIFIED) {
+      verified = X509_V_ERR_HOSTNAME_MISMATCH;
+    }
+    gs_tls_refusal(verified, proxy ? request->dial_host : request->server,
+                   words, sizeof words);
+    gs_http_request_fail(request, GS_ERR_TLS, "%s: %s", text, words);
+  } else if (code == CURLE_SSL_CACERT_BADFILE ||
+             code == CURLE_SSL_CERTPROBLEM) {
+    gs_http_request_fail(request, GS_ERR_TLS,
+                         "a file for TLS cannot be used: %s", curl_words);
+  } else {
+    gs_http_request_fail(request, GS_ERR_TLS, "%s: %s%s", text, curl_words,
+                         plain ? ": does this port speak TLS?" : "");
   }
-  curl_easy_getinfo(request->easy, CURLINFO_SSL_VERIFYRESULT, &verified);
-  gs_http_request_fail(request, error, "%s: the certificate of %s: %s", text,
-                       request->dial_host, gs_tls_verify_text(verified));
 }
 
 void gs_http_answer_judge(gs_http_request *request, CURLcode code) {
@@ -237,11 +260,7 @@ void gs_http_answer_judge(gs_http_request *request, CURLcode code) {
       gs_http_request_fail(request, error, "%s", text);
       break;
     case GS_ERR_TLS:
-      if (code == CURLE_PEER_FAILED_VERIFICATION) {
-        answer_judge_certificate(request, error);
-        break;
-      }
-      gs_http_request_fail(request, error, "%s: %s", text, words);
+      answer_judge_tls(request, code, words);
       break;
     default:
       gs_http_request_fail(request, error, "%s: %s", text, words);

@@ -98,6 +98,7 @@ static int options_target(gs_http_request *request,
                                     ? "the URL is not an http or https URL"
                                     : gs_error_text(err));
   }
+  memcpy(request->server, request->dial_host, sizeof request->server);
   if (!proxy) return 0;
   request->proxy = true;
   /* 1080 is what libcurl takes where a proxy URL names no port. */

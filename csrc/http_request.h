@@ -53,7 +53,8 @@ typedef struct gs_http_request {
   struct curl_slist *addresses; /* of CURLOPT_RESOLVE */
   gs_buf sent;                  /* the body to send; secret */
 
-  char dial_host[256]; /* the server, or the proxy if there is one */
+  char server[256];    /* the URL's host */
+  char dial_host[256]; /* the same, or the proxy if there is one */
   int dial_port;
   bool dial_name;     /* |dial_host| is a name, not an address */
   bool proxy;         /* by way of a proxy */

@@ -155,31 +155,50 @@ void gs_tls_prepare(SSL *ssl, const char *name, bool verify) {
   if (verify && is_address) X509_VERIFY_PARAM_set1_ip_asc(param, name);
 }
 
+/* tls_advice says what a user can do about a refused certificate, or "". */
+static const char *tls_advice(long verified) {
+  switch (verified) {
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+      return ": if you trust its CA, give that as ca_file";
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return ": the server needs another, unless this machine's clock is wrong";
+    default:
+      return "";
+  }
+}
+
+void gs_tls_refusal(long verified, const char *name, char *text,
+                    size_t text_size) {
+  const char *reason = X509_verify_cert_error_string(verified);
+  if (verified == X509_V_ERR_HOSTNAME_MISMATCH ||
+      verified == X509_V_ERR_IP_ADDRESS_MISMATCH) {
+    snprintf(text, text_size,
+             "the certificate is not for %s (%s): use a name that it has", name,
+             reason);
+  } else {
+    snprintf(text, text_size, "the certificate of %s was refused: %s%s", name,
+             reason, tls_advice(verified));
+  }
+}
+
 void gs_tls_reason(const SSL *ssl, const char *name, char *text,
                    size_t text_size) {
   long verified = SSL_get_verify_result(ssl);
   unsigned long code = ERR_peek_last_error();
   const char *reason = code ? ERR_reason_error_string(code) : NULL;
   text[0] = '\0';
-  if (verified == X509_V_ERR_HOSTNAME_MISMATCH ||
-      verified == X509_V_ERR_IP_ADDRESS_MISMATCH) {
-    snprintf(text, text_size, "the certificate is not for %s (%s)", name,
-             X509_verify_cert_error_string(verified));
-  } else if (verified != X509_V_OK) {
-    snprintf(text, text_size, "the certificate of %s was refused: %s", name,
-             X509_verify_cert_error_string(verified));
+  if (verified != X509_V_OK) {
+    gs_tls_refusal(verified, name, text, text_size);
   } else if (reason) {
-    snprintf(text, text_size, "%s", reason);
+    bool plain = ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER;
+    snprintf(text, text_size, "%s%s", reason,
+             plain ? ": does this port speak TLS?" : "");
   }
-}
-
-const char *gs_tls_verify_text(long verified) {
-  /* A name that does not match is no fault of the chain, and libcurl looks at
-   * the chain only after the name. */
-  if (verified == X509_V_OK || verified == X509_V_ERR_UNSPECIFIED) {
-    verified = X509_V_ERR_HOSTNAME_MISMATCH;
-  }
-  return X509_verify_cert_error_string(verified);
 }
 
 void gs_tls_alert(int value, char *text, size_t text_size) {

@@ -60,8 +60,10 @@ typedef enum gs_tls_step {
 gs_tls_step gs_tls_follow(gs_tls_handshake *handshake, const SSL *ssl,
                           int where, int value);
 
-/* gs_tls_verify_text words the result of a certificate's verification. [any] */
-const char *gs_tls_verify_text(long verified);
+/* gs_tls_refusal words why the certificate of |name| was refused: |verified|,
+ * an X509_V_ERR_ code, and what can be done about it. [any] */
+void gs_tls_refusal(long verified, const char *name, char *text,
+                    size_t text_size);
 
 /* gs_tls_alert words the alert that the info callback gave as |value|. */
 void gs_tls_alert(int value, char *text, size_t text_size);

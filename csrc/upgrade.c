@@ -52,14 +52,21 @@ size_t gs_upgrade_rewrite(char *head, size_t len, size_t size,
   return own_len + headers_len + kept_len;
 }
 
+/* upgrade_advice says what to look at after an answer with |status|. */
+static const char *upgrade_advice(int status) {
+  if (status == 401 || status == 403) return ": is the URL still good?";
+  if (status >= 500) return "";
+  return ": is it a Socket.IO server, and the path right?";
+}
+
 /* upgrade_explain_response words a failure after the request was sent. */
 static int upgrade_explain_response(const gs_upgrade_failure *failure,
                                     char *text, size_t text_size) {
   const char *said = failure->library_text;
   if (failure->status && failure->status != 101) {
     snprintf(text, text_size,
-             "the server answered HTTP %d instead of the websocket upgrade",
-             failure->status);
+             "the server answered HTTP %d instead of the websocket upgrade%s",
+             failure->status, upgrade_advice(failure->status));
     return GS_ERR_HTTP;
   }
   if (*failure->tls_reason) {
@@ -74,7 +81,7 @@ static int upgrade_explain_response(const gs_upgrade_failure *failure,
   }
   snprintf(text, text_size,
            "the server closed the connection before it answered the websocket "
-           "upgrade");
+           "upgrade: is it a Socket.IO server, and http or https right?");
   return GS_ERR_NETWORK;
 }
 
@@ -89,7 +96,7 @@ int gs_upgrade_explain(const gs_upgrade_failure *failure, char *text,
                failure->library_text);
       return GS_ERR_PROXY;
     case GS_PHASE_TLS:
-      snprintf(text, text_size, "TLS handshake failed: %s",
+      snprintf(text, text_size, "the TLS handshake failed: %s",
                *failure->tls_reason ? failure->tls_reason
                                     : "the server closed the connection");
       return GS_ERR_TLS;

@@ -20,7 +20,7 @@ typedef struct gs_websocket_failure {
   gs_phase phase;
   const char *text; /* one line */
   int status;       /* of a refused upgrade, else 0 */
-  const char *body; /* of a refused upgrade, or NULL */
+  const char *body; /* of a refused upgrade, what came with its head, or NULL */
   size_t body_len;
   int close_code; /* of the peer's close frame, else 0 */
   int sys_errno;  /* else 0 */

@@ -296,17 +296,38 @@ describe("a client and the simulated Graph", function()
     end
     finally(function() show "server" end)
     for name, why in pairs {
-      expired = "expired", ["wrong-host"] = "localhost",
-      ["other-ca-server"] = "certificate", ["self-signed"] = "self",
+      expired = "of localhost was refused: certificate has expired: the server "
+        .. "needs another",
+      ["wrong-host"] = "not for localhost (hostname mismatch): use a name that",
+      ["other-ca-server"] = "unable to get local issuer certificate: if you "
+        .. "trust its CA, give that as ca_file",
+      ["self-signed"] = "self-signed certificate: if you trust its CA",
     } do
       show(name)
       local _, err = sim:client { retries = 0 }:endpoint "/me/drive/root"
       assert.equal("tls", err.kind, name)
+      assert.matches("GET /me/drive/root/subscriptions/socketIo: the TLS "
+        .. "handshake failed: the certificate", err.message, 1, true)
       assert.matches(why, err.message, 1, true)
     end
     local _, err = sim:client { retries = 0, verify = false }
       :endpoint "/me/drive/root"
     assert.is_nil(err)
+  end)
+
+  it("says which file for TLS cannot be used", function()
+    local _, err = sim:client { retries = 0, ca_file = "/nowhere.pem" }
+      :endpoint "/me/drive/root"
+    assert.equal("tls", err.kind)
+    assert.matches("a file for TLS cannot be used: .*/nowhere%.pem", err.message)
+  end)
+
+  it("says that a port does not speak TLS", function()
+    local _, err = sim:client {
+      retries = 0, base_url = sim.control:gsub("^http:", "https:"),
+    }:endpoint "/me/drive/root"
+    assert.equal("tls", err.kind)
+    assert.matches("does this port speak TLS?", err.message, 1, true)
   end)
 
   it("does not trust the simulator's CA by itself", function()

@@ -60,7 +60,7 @@ describe("graphsocket.resource", function()
       ["a/b"] = 'must not contain "/"', ["a?b"] = 'must not contain "?"',
       ["a#b"] = 'must not contain "#"', ["a\\b"] = 'must not contain "\\"',
       [".."] = 'must not contain ".."', ["a..b"] = 'must not contain ".."',
-      ["."] = 'must not contain ".."', [""] = "must not be empty",
+      ["."] = 'must not be "."', [""] = "must not be empty",
       ["a\nb"] = "control characters", ["a\0b"] = "control characters",
     } do
       local parsed, message = resource.parse { drive = id }

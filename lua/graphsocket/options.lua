@@ -49,24 +49,39 @@ local function common_prefix(left, right)
   return length
 end
 
+-- One name is a part of the other, as "url" is of "base_url".
+local function is_part(left, right)
+  return math.min(#left, #right) >= 2
+    and (left:find(right, 1, true) or right:find(left, 1, true)) ~= nil
+end
+
+-- Sorted, so that a message does not change from run to run.
+local function sorted_names(known)
+  local names = {}
+  for name in pairs(known) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
 --- The known name nearest to `name`, or nil if none is near. Among equally near
---- ones that which begins alike: "retry" means "retries", not "cert".
+--- ones that which begins alike: "retry" means "retries", not "cert". One that
+--- is a part of the other is worse than all that are mistyped.
 ---@param name string
 ---@param known table keys are the known names
 ---@return string|nil
 function options.nearest(name, known)
   local target = folded(name)
-  local limit = #target <= 4 and 2 or 3
-  local names = {}
-  for candidate in pairs(known) do names[#names + 1] = candidate end
-  -- Sorted, so that the message does not change from run to run.
-  table.sort(names)
+  local limit = #target <= 4 and 2 or math.max(3, math.floor(#target / 2))
   local best, best_score
-  for _, candidate in ipairs(names) do
+  for _, candidate in ipairs(sorted_names(known)) do
     local other = folded(candidate)
     local d = distance(target, other, limit)
     local score = d - common_prefix(target, other) / 1000
-    if d <= limit and d < #target and (not best or score < best_score) then
+    local is_near = d <= limit and d < #target
+    if not is_near and is_part(target, other) then
+      is_near, score = true, 100 + math.abs(#target - #other)
+    end
+    if is_near and (not best or score < best_score) then
       best, best_score = candidate, score
     end
   end
@@ -148,7 +163,8 @@ local function unknown(where, name, schema)
     return ('%s: unknown option "%s": did you mean "%s"?')
       :format(where, shown, near)
   end
-  return ('%s: unknown option "%s"'):format(where, shown)
+  return ('%s: unknown option "%s": the options are %s')
+    :format(where, shown, table.concat(sorted_names(schema), ", "))
 end
 
 --- Checks `given` against `schema` and returns a new table of the values, with

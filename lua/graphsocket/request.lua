@@ -139,6 +139,7 @@ local function send(state)
     request.exchange(fields, parts, client._options.proxy, state.scope)
   if not answer then
     err.client_request_id = id
+    err.message = state.what .. ": " .. err.message
     return nil, err
   end
   answer.client_request_id = id

@@ -48,9 +48,8 @@ local function id_fault(id)
   if id:find("%c") then return "must not contain control characters" end
   local bad = id:match("[/\\?#]")
   if bad then return ('must not contain "%s"'):format(bad) end
-  if id == "." or id:find("..", 1, true) then
-    return 'must not contain ".."'
-  end
+  if id == "." then return 'must not be "."' end
+  if id:find("..", 1, true) then return 'must not contain ".."' end
 end
 
 -- "," joins the parts of a site id and "!" begins a drive id's second part;

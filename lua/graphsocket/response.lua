@@ -117,7 +117,7 @@ local ADVICE = {
   [401] = "the token was refused: it is expired, revoked or for another "
     .. "service; get a new one",
   [404] = "check the id, and that the token's user may see it",
-  [429] = "Graph limits the rate: wait as long as retry_after says",
+  [429] = "Graph limits the rate: ask less often",
 }
 
 local STATUS_TEXT = {

@@ -301,9 +301,10 @@ static void a_name_that_nobody_knows_is_a_dns_failure(void **s) {
   set_text(&c, "url", "https://nobody.test/?hush");
   const answer *a = client_get(&c);
   assert_failed(a, GS_ERR_DNS, "dns");
-  assert_string_equal(get_text(a, "message"),
-                      "the host name could not be resolved: nobody.test: "
-                      "unknown node or service");
+  assert_string_equal(
+      get_text(a, "message"),
+      "the host name nobody.test could not be resolved: unknown "
+      "node or service: is it right, and the network up?");
   client_close(&c);
 }
 
@@ -319,8 +320,8 @@ static void a_refused_connection_says_where_and_why(void **s) {
   assert_failed(a, GS_ERR_CONNECT, "tcp");
   assert_int_equal(get_number(a, "errno"), ECONNREFUSED);
   snprintf(expected, sizeof expected,
-           "the connection could not be made: server.test:%d: "
-           "connection refused",
+           "could not connect to server.test port %d: connection refused: "
+           "is the server running, and the port right?",
            port);
   assert_string_equal(get_text(a, "message"), expected);
   set_text(&c, "proxy", "http://me:hush@127.0.0.1:1");

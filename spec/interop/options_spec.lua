@@ -68,8 +68,11 @@ describe("the option", function()
   end)
 
   for name, words in pairs {
-    expired = "expired", future = "not yet valid", ["wrong-host"] = "",
-    ["self-signed"] = "self", ["other-ca-server"] = "",
+    expired = "has expired: the server needs another",
+    future = "not yet valid: the server needs another",
+    ["wrong-host"] = "the certificate is not for ",
+    ["self-signed"] = "self-signed certificate: if you trust its ca",
+    ["other-ca-server"] = "if you trust its ca, give that as ca_file",
   } do
     it("verify refuses a certificate that is " .. name, function()
       local server = servers:launch {

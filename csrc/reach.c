@@ -1,0 +1,38 @@
+#include "reach.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <uv.h>
+
+void gs_reach_explain_lookup(const char *host, const char *words, char *text,
+                             size_t text_size) {
+  snprintf(text, text_size,
+           "the host name %s could not be resolved: %s: is it right, and the "
+           "network up?",
+           host, words);
+}
+
+static const char *reach_advice(int sys_errno) {
+  switch (sys_errno) {
+    case ECONNREFUSED:
+      return ": is the server running, and the port right?";
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+      return ": is the network up?";
+    case ETIMEDOUT:
+      return ": is a firewall between?";
+    default:
+      return "";
+  }
+}
+
+void gs_reach_explain_dial(const char *host, int port, int sys_errno,
+                           char *text, size_t text_size) {
+  char words[128] = "the connection was not made";
+  if (sys_errno) {
+    uv_strerror_r(uv_translate_sys_error(sys_errno), words, sizeof words);
+  }
+  snprintf(text, text_size, "could not connect to %s port %d: %s%s", host, port,
+           words, reach_advice(sys_errno));
+}

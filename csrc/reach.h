@@ -1,0 +1,19 @@
+/* Why a server was not reached, in one line that says what to look at: text
+ * in, text out, no I/O. Websockets and HTTP share it, so that one cause reads
+ * the same wherever it strikes. */
+#ifndef GS_REACH_H
+#define GS_REACH_H
+
+#include "gs.h"
+
+/* gs_reach_explain_lookup writes that |host| was not found; |words| is what
+ * the resolver said. [any] */
+void gs_reach_explain_lookup(const char *host, const char *words, char *text,
+                             size_t text_size);
+
+/* gs_reach_explain_dial writes that no connection to |host| was made.
+ * |sys_errno| is the reason, or 0 if the system gave none. [any] */
+void gs_reach_explain_dial(const char *host, int port, int sys_errno,
+                           char *text, size_t text_size);
+
+#endif

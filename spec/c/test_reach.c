@@ -1,0 +1,49 @@
+/* csrc/reach.c: the words for a server that was not reached. Links: reach.c */
+#include <errno.h>
+
+#include "check.h"
+#include "reach.h"
+
+static void says_what_to_look_at(void **state) {
+  (void)state;
+  char text[256];
+  gs_reach_explain_dial("h", 81, ECONNREFUSED, text, sizeof text);
+  assert_string_equal(text,
+                      "could not connect to h port 81: connection refused: is "
+                      "the server running, and the port right?");
+  gs_reach_explain_dial("h", 81, EHOSTUNREACH, text, sizeof text);
+  assert_non_null(strstr(text, "is the network up?"));
+  gs_reach_explain_dial("h", 81, ETIMEDOUT, text, sizeof text);
+  assert_non_null(strstr(text, "is a firewall between?"));
+  gs_reach_explain_lookup("h", "unknown node or service", text, sizeof text);
+  assert_string_equal(text,
+                      "the host name h could not be resolved: unknown node or "
+                      "service: is it right, and the network up?");
+}
+
+static void gives_no_reason_that_is_not_known(void **state) {
+  (void)state;
+  char text[256];
+  gs_reach_explain_dial("h", 81, 0, text, sizeof text);
+  assert_string_equal(
+      text, "could not connect to h port 81: the connection was not made");
+  gs_reach_explain_dial("h", 81, EACCES, text, sizeof text);
+  assert_string_equal(text,
+                      "could not connect to h port 81: permission denied");
+}
+
+static void cuts_what_has_no_room(void **state) {
+  (void)state;
+  char text[12];
+  gs_reach_explain_dial("h", 81, ECONNREFUSED, text, sizeof text);
+  assert_string_equal(text, "could not c");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(says_what_to_look_at),
+      cmocka_unit_test(gives_no_reason_that_is_not_known),
+      cmocka_unit_test(cuts_what_has_no_room),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
