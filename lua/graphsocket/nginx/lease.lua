@@ -1,0 +1,136 @@
+--- Which worker owns: a lease in the shared dict.
+--
+--   state   | meaning
+--   --------+----------------------------------------------------------------
+--   standby | another worker owns, or nobody does
+--   owner   | the entry of the dict names this worker and its generation
+--   left    | the worker exits: it never owns again
+--
+--   event                   | standby          | owner            | left
+--   ------------------------+------------------+------------------+---------
+--   look: the entry is ours | -                | kept, renewed    | -
+--   look: it is another's   | -                | lost: standby    | -
+--   look: there is none     | taken: owner (1) | kept (2) or lost | -
+--   leave                   | left             | left, given up   | -
+--
+--   (1) unless another adds its entry first.
+--   (2) if nobody has owned meanwhile: the entry ran out while this worker was
+--       busy for longer than the ttl, and is added anew.
+--
+-- The entry is made by `add`, so there is one; it has a ttl, as its owner may
+-- crash and the dict survives a reload; it is renewed by resetting the ttl
+-- alone, so that a renewal which comes too late lengthens the life of another's
+-- entry at worst, and never replaces it. Its value is the pid and the
+-- generation, a number that no two ownerships share; it holds no secret.
+-- Pure: knows neither nginx nor the loop.
+
+local lease = {}
+
+local ENTRY = "gs:owner"           -- "<pid> <generation>", for the ttl
+local GENERATION = "gs:generation" -- the highest number that was handed out
+local OWNED = "gs:owned"           -- generation of the last owner
+local RELEASED = "gs:released"     -- generation of the last that gave it up
+local TAKEOVERS = "gs:takeovers"   -- ownerships whose predecessor did not
+
+local methods = {}
+local metatable = { __name = "graphsocket.nginx.lease", __index = methods }
+
+---@param dict table ngx.shared.DICT, or memory.new
+---@param pid number of this worker
+---@param ttl number seconds
+---@return table lease
+function lease.new(dict, pid, ttl)
+  return setmetatable({
+    state = "standby",
+    generation = nil, -- of this worker's ownership
+    _dict = dict,
+    _pid = pid,
+    _ttl = ttl,
+    _value = nil,     -- what the entry is while this worker owns
+  }, metatable)
+end
+
+local function become_owner(self, generation)
+  local dict = self._dict
+  local previous = dict:get(OWNED)
+  if previous and dict:get(RELEASED) ~= previous then
+    dict:incr(TAKEOVERS, 1, 0)
+  end
+  dict:safe_set(OWNED, generation)
+  self.state, self.generation = "owner", generation
+  return "taken"
+end
+
+local function take(self)
+  local generation = self._dict:incr(GENERATION, 1, 0)
+  if not generation then return nil end
+  self._value = ("%d %d"):format(self._pid, generation)
+  if self._dict:safe_add(ENTRY, self._value, self._ttl) then
+    return become_owner(self, generation)
+  end
+end
+
+local function keep(self, entry)
+  local dict = self._dict
+  if entry == self._value and dict:expire(ENTRY, self._ttl) then
+    return "kept"
+  end
+  if not entry and dict:get(OWNED) == self.generation
+    and dict:safe_add(ENTRY, self._value, self._ttl) then
+    return "kept"
+  end
+  self.state, self.generation = "standby", nil
+  return "lost"
+end
+
+--- Renews the lease, or takes it if it is free.
+---@return string|nil what happened: "taken" "kept" "lost"; nil: another owns,
+---  or the dict is full
+function methods:look()
+  if self.state == "left" then return nil end
+  local entry = self._dict:get(ENTRY)
+  if self.state == "owner" then return keep(self, entry) end
+  return not entry and take(self) or nil
+end
+
+--- Whether this worker owns now, by what the dict says.
+---@return boolean
+function methods:holds()
+  return self.state == "owner" and self._dict:get(ENTRY) == self._value
+end
+
+--- Whether nobody owns.
+---@return boolean
+function methods:is_free()
+  return self._dict:get(ENTRY) == nil
+end
+
+--- Seconds until the lease of whoever holds it runs out.
+---@return number|nil nil: nobody holds it
+function methods:left()
+  local left = self._dict:ttl(ENTRY)
+  return left and left > 0 and left or nil
+end
+
+--- Gives up for good.
+function methods:leave()
+  if self:holds() then
+    self._dict:safe_set(RELEASED, self.generation)
+    self._dict:delete(ENTRY)
+  end
+  self.state, self.generation = "left", nil
+end
+
+--- Who owns, by what the dict says.
+---@return table owner_pid (number or nil), generation, takeovers
+function methods:stats()
+  local dict = self._dict
+  local entry = dict:get(ENTRY)
+  return {
+    owner_pid = entry and tonumber(entry:match "^%d+"),
+    generation = dict:get(OWNED) or 0,
+    takeovers = dict:get(TAKEOVERS) or 0,
+  }
+end
+
+return lease

@@ -1,0 +1,163 @@
+--- What the owner's `run` is given: publishes to the handlers of all workers.
+--
+-- A share lives as long as one ownership. After that it publishes nothing, and
+-- the sources that were given to it are closed: what they would have told is
+-- the next owner's to tell.
+
+local errors = require "graphsocket.errors"
+local json = require "graphsocket.json"
+local portable = require "graphsocket.nginx.portable"
+
+local unpack = table.unpack or unpack
+
+local share = {}
+
+--- What subscriptions and watches tell, together.
+share.EVENTS = {
+  "connect", "disconnect", "connect_error", "notification", "sync", "renew",
+  "state", "error", "change", "commit", "resync",
+}
+
+local methods = {}
+local metatable = { __name = "graphsocket.nginx.share", __index = methods }
+
+---@class graphsocket.nginx.share
+---@param worker table publish(text) -> true | nil, err; note_error(err);
+---  warn(text): into the log; changed(): stats() of a source has changed
+---@return graphsocket.nginx.share
+function share.new(worker)
+  return setmetatable({
+    _is_over = false,
+    _sources = {}, -- list, in the order of forward
+    _worker = worker,
+  }, metatable)
+end
+
+local function not_owner()
+  return errors.new {
+    kind = "closed", code = "notOwner",
+    message = "this worker does not own any more: another one publishes",
+  }
+end
+
+local function check_event(event, level)
+  if type(event) ~= "string" then
+    error(("bad argument #1 to 'publish': give the name of the event, got %s")
+      :format(type(event)), level + 1)
+  end
+end
+
+--- Calls the handlers of `event` in every worker, later. In a task it may wait,
+--- for workers that are far behind.
+---@param event string
+---@param ... any what JSON can say, and error objects
+---@return boolean|nil ok
+---@return graphsocket.error|nil err this worker does not own any more, or the
+---  dict is too small for the event
+function methods:publish(event, ...)
+  check_event(event, 2)
+  local message = { event, ... }
+  for i = 2, select("#", ...) + 1 do
+    local value = portable.error(message[i])
+    if value == nil then value = json.null end
+    message[i] = value
+  end
+  local text = json.encode(message, "the arguments of " .. event, 3)
+  if self._is_over then return nil, not_owner() end
+  return self._worker.publish(text)
+end
+
+function metatable.__call(self, event, ...)
+  check_event(event, 2)
+  return self:publish(event, ...)
+end
+
+--- Whether this worker still owns: for a `run` that goes on in a loop.
+---@return boolean
+function methods:is_active()
+  return not self._is_over
+end
+
+local function pass_on(self, event, ...)
+  if self._is_over then return end
+  local values = { n = select("#", ...), ... }
+  for i = 1, values.n do values[i] = portable.copy(values[i]) end
+  self:publish(event, unpack(values, 1, values.n))
+end
+
+-- With a handler here, the source itself does not report it any more.
+local function tell_error(self, source, err)
+  if self._is_over then return end
+  self._worker.note_error(err)
+  self._worker.warn(("graphsocket.nginx: %s: %s")
+    :format(errors.redact(source), errors.redact(err)))
+end
+
+local function check_source(source, level)
+  local kind = type(source)
+  if (kind ~= "table" and kind ~= "userdata")
+    or type(source.on) ~= "function" or type(source.close) ~= "function" then
+    error(("bad argument #1 to 'forward': give a subscription or a watch (an "
+      .. "object with the methods on and close), got %s"):format(kind),
+      level + 1)
+  end
+end
+
+local function check_events(events, level)
+  for _, event in ipairs(type(events) == "table" and events or { events }) do
+    if type(event) ~= "string" then
+      error("bad argument #2 to 'forward': give a list of names of events",
+        level + 1)
+    end
+  end
+end
+
+-- For the owner: whether a source was given already.
+function methods:_has(source)
+  for _, known in ipairs(self._sources) do
+    if known == source then return true end
+  end
+  return false
+end
+
+--- Publishes what a source tells, and closes the source when this worker does
+--- not own any more; at once, if that has happened.
+---@param source table a subscription, a watch, or any object with on and close
+---@param events string[]|nil share.EVENTS
+---@return table source
+function methods:forward(source, events)
+  check_source(source, 2)
+  check_events(events or {}, 2)
+  if self._is_over then
+    source:close()
+    return source
+  end
+  self._sources[#self._sources + 1] = source
+  for _, event in ipairs(events or share.EVENTS) do
+    source:on(event, function(...) pass_on(self, event, ...) end)
+  end
+  source:on("error", function(err) tell_error(self, source, err) end)
+  source:on("state", function() self._worker.changed() end)
+  return source
+end
+
+--- For the owner: what the sources say of themselves.
+---@return table[]
+function methods:_stats()
+  local list = {}
+  for i, source in ipairs(self._sources) do
+    list[i] = type(source.stats) == "function"
+      and portable.copy(source:stats()) or {}
+  end
+  return list
+end
+
+--- For the owner: the ownership is over.
+function methods:_close()
+  self._is_over = true
+  local sources = self._sources
+  self._sources = {}
+  for i = #sources, 1, -1 do sources[i]:close() end
+end
+
+return share
