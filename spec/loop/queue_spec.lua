@@ -28,6 +28,20 @@ describe("a queue", function()
     assert.same({}, errors)
   end)
 
+  it("hands on as many arguments as it was given, nil too", function()
+    local queue, log = loop.queue(), {}
+    local function note(...) log[#log + 1] = { select("#", ...), ... } end
+    queue:push(note)
+    queue:push(note, "a")
+    queue:push(note, nil, "b")
+    queue:push(note, "a", nil)
+    queue:push(note, "a", "b", nil)
+    loop.run()
+    assert.same({
+      { 0 }, { 1, "a" }, { 2, nil, "b" }, { 2, "a", nil }, { 3, "a", "b", nil },
+    }, log)
+  end)
+
   it("does not hold up another queue, or a task", function()
     local slow, fast, log = loop.queue(), loop.queue(), {}
     slow:push(function()
@@ -39,13 +53,17 @@ describe("a queue", function()
     assert.same({ "fast", "slow" }, log)
   end)
 
-  it("goes on after an error", function()
+  it("goes on after an error, also of a function that had waited", function()
     local queue, log = loop.queue(), {}
+    queue:push(function()
+      loop.sleep(0.001)
+      error("late", 0)
+    end)
     queue:push(error, { kind = "usage" })
     queue:push(function() log[#log + 1] = "next" end)
     loop.run()
     assert.same({ "next" }, log)
-    assert.same({ { kind = "usage" } }, errors)
+    assert.same({ "late", { kind = "usage" } }, errors)
   end)
 
   it("keeps its order when a handler waits outside of any task", function()

@@ -114,6 +114,31 @@ describe("the text codec", function()
     end
   end)
 
+  it("reads an event the same however its JSON is written", function()
+    for head, fields in pairs {
+      ["2"] = { namespace = "/" },
+      ["20"] = { namespace = "/", id = 0 },
+      ["2/a,"] = { namespace = "/a" },
+      ["2/a[1]{,123456789012345"] =
+        { namespace = "/a[1]{", id = 123456789012345 },
+      ["2/a,9007199254740992"] = { namespace = "/a", id = 2 ^ 53 },
+    } do
+      for _, payload in ipairs {
+        '["x",[1]]', '["\\u0078",[1]]', '[ "x" ,[1]]', '["x",[1]]\n', '\n',
+      } do
+        local p, data = decode(head .. payload)
+        if payload == "\n" then
+          assert.is_nil(p, head)
+        else
+          assert.equal(fields.namespace, p.namespace)
+          assert.is_true(p.id == fields.id, head)
+          assert.equal("x", p.name)
+          assert.is_true(same({ "x", { 1 } }, data), payload)
+        end
+      end
+    end
+  end)
+
   it("leaves the payload of an event undecoded until it is wanted", function()
     local p = assert(packet.parse '2["foo",tru]')
     local data, message = packet.data(p)

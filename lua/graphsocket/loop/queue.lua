@@ -2,42 +2,56 @@
 --- socket.
 --
 -- The task lives as long as there is something to run, so a burst costs one
--- coroutine. A function may wait: those behind it wait too, everything else
--- goes on. An error is reported and the next function runs.
+-- coroutine and one protected call. A function may wait: those behind it wait
+-- too, everything else goes on. An error is reported and the next function runs.
 
 local Queue = {}
 Queue.__index = Queue
 Queue.__name = "graphsocket.queue"
 
+local select = select
 local unpack = table.unpack or unpack
 
+-- Each function has three slots of the list: itself and two arguments, which is
+-- what an event of a socket takes, so that it needs no table of its own. Any
+-- other number of arguments is PACKED and a table.
+local PACKED = {}
+
 local function drain(self)
-  local call = self._call
-  while self._first <= self._last do
-    local first = self._first
-    local item = self._items[first]
-    self._items[first] = nil
-    self._first = first + 1
-    call(item.fn, unpack(item, 1, item.n))
+  local items = self._items
+  while self._first < self._last do
+    local at = self._first
+    local fn, a, b = items[at], items[at + 1], items[at + 2]
+    items[at], items[at + 1], items[at + 2] = nil, nil, nil
+    self._first = at + 3
+    if a == PACKED then fn(unpack(b, 1, b.n)) else fn(a, b) end
   end
-  self._busy = false
+end
+
+local function drain_to_the_end(self)
+  local call = self._call
+  repeat until call(drain, self)
 end
 
 -- Runs drain; an interrupt goes through it, and must leave the queue usable.
 local function run(self)
-  local ok, err = pcall(drain, self)
-  if not ok then
-    self._busy = false
-    error(err, 0)
-  end
+  local ok, err = pcall(drain_to_the_end, self)
+  self._busy = false
+  if not ok then error(err, 0) end
 end
 
 --- Runs fn(...) later, after what was pushed before it.
 ---@param fn function
 ---@param ... any
 function Queue:push(fn, ...)
-  self._last = self._last + 1
-  self._items[self._last] = { fn = fn, n = select("#", ...), ... }
+  local items, at = self._items, self._last
+  self._last = at + 3
+  items[at] = fn
+  if select("#", ...) == 2 then
+    items[at + 1], items[at + 2] = ...
+  else
+    items[at + 1], items[at + 2] = PACKED, { n = select("#", ...), ... }
+  end
   if not self._busy then
     self._busy = true
     self._spawn(run, self)
@@ -47,16 +61,16 @@ end
 --- How many functions wait, without the one that runs.
 ---@return number
 function Queue:size()
-  return self._last - self._first + 1
+  return math.floor((self._last - self._first) / 3)
 end
 
 ---@param spawn function loop.spawn
 ---@param call function loop.call: protected, reports errors
 local function new(spawn, call)
   return setmetatable({
-    _items = {}, -- _first.._last
+    _items = {}, -- three slots a function, from _first up to below _last
     _first = 1,
-    _last = 0,
+    _last = 1,
     _busy = false, -- a task runs drain, or is about to
     _spawn = spawn,
     _call = call,

@@ -54,7 +54,7 @@ end
 
 --- For the core.
 function Connection:on_message(data, is_binary)
-  if not is_current(self) then return end
+  if self._manager.engine ~= self then return end
   local p, message = self._decoder:add(data, is_binary)
   if p then
     p.connection = self

@@ -64,6 +64,8 @@ local settings = require "graphsocket.socketio.settings"
 local socket = require "graphsocket.socketio.socket"
 local url = require "graphsocket.socketio.url"
 
+local EVENT = packet.EVENT
+
 local manager = {}
 
 local Manager = {}
@@ -306,8 +308,8 @@ end
 -- Whether a packet gives away that the server is of Socket.IO 2: no newer one
 -- joins a socket without a session id, and none that did is an older one.
 local function is_older_server(self, p)
-  return self.opts.engine == "auto" and packet.is_older(p)
-    and not has_joined(self)
+  return packet.is_older(p) and p.connection.version ~= 3
+    and self.opts.engine == "auto" and not has_joined(self)
 end
 
 -- The connection is made anew in revision 3, and the sockets join that one.
@@ -355,16 +357,15 @@ end
 ---@param p table of packet.parse
 function Manager:_on_packet(p)
   local from = p.connection
-  if p.type ~= packet.EVENT then from:release(p) end
-  if from.version == 3 then
-    on_packet_v2(self, p)
-  elseif is_older_server(self, p) then
-    return on_older_server(self)
+  if p.type ~= EVENT then
+    from:release(p)
+    if is_older_server(self, p) then return on_older_server(self) end
   end
+  if from.version == 3 then on_packet_v2(self, p) end
   local to = self._sockets[p.namespace]
   if to and to.active then
     to:_on_packet(p)
-  elseif p.type == packet.EVENT then
+  elseif p.type == EVENT then
     from:release(p)
   elseif to and p.type == packet.CONNECT and from.version ~= 3 then
     -- The socket left before the answer came, and the server does not know.

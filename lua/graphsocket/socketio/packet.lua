@@ -163,10 +163,9 @@ function packet.parse(text)
   return p
 end
 
--- Which JSON values the packets of a type carry. In protocol v4, what the
+-- Which JSON values CONNECT and CONNECT_ERROR carry. In protocol v4, what the
 -- server's middleware gave is sent as it is.
 local function data_fault(p, data, protocol)
-  if p.type == EVENT or p.type == ACK then return end
   local is_object = type(data) == "table" and p.text:find("^%s*{", p.at)
   if p.type == CONNECT and not is_object then
     return "invalid payload: not an object"
@@ -200,8 +199,10 @@ function packet.data(p, protocol, reviver)
     local message
     data, message = json.decode(p.text:sub(p.at))
     if data == nil then return nil, "invalid payload: " .. message end
-    message = data_fault(p, data, protocol)
-    if message then return nil, message end
+    if p.type ~= EVENT and p.type ~= ACK then
+      message = data_fault(p, data, protocol)
+      if message then return nil, message end
+    end
     if reviver then data = revive({ [""] = data }, "", reviver) end
   end
   if p.buffers then return binary.insert(data, p.buffers) end
