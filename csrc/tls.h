@@ -43,7 +43,7 @@ void gs_tls_reason(const SSL *ssl, const char *name, char *text,
 
 /* A client's handshake, as OpenSSL's info callback tells it. */
 typedef struct gs_tls_handshake {
-  char *name; /* to send and to verify; the owner's */
+  const char *name; /* to send and to verify; the owner's */
   bool verify;
   bool done;
   char reason[256]; /* why it failed, or "" */

@@ -1,11 +1,13 @@
-/* The websocket upgrade's request and what its failure means: text in, text
- * out, no I/O. */
+/* What only the way to an upgraded websocket needs, freed when it is behind us:
+ * the request, what became known of the answer, and what a failure means. No
+ * I/O; one thread at a time. */
 #ifndef GS_UPGRADE_H
 #define GS_UPGRADE_H
 
 #include <stdbool.h>
 
-#include "gs.h"
+#include "buf.h"
+#include "tls.h"
 
 /* Where a connection stands, as errors name it. */
 typedef enum gs_phase {
@@ -20,37 +22,40 @@ typedef enum gs_phase {
 
 const char *gs_phase_name(gs_phase phase);
 
-/* What is ours of a request. Both may hold secrets: the path's query is what
- * authorises the connection. */
-typedef struct gs_upgrade_request {
-  char *path;    /* with the query, byte for byte */
-  char *headers; /* "Name: value\r\n"..., Host included */
-} gs_upgrade_request;
+typedef struct gs_upgrade {
+  const char *path;    /* with the query, byte for byte */
+  const char *headers; /* "Name: value\r\n"..., Host included */
+  gs_tls_handshake tls;
+  gs_phase phase;     /* how far it has come */
+  gs_phase after_tcp; /* the phase that TCP leads to */
+  int status;         /* of the response, 0 before it */
+  gs_buf body;        /* of a refusal, its beginning */
+  size_t strings_size;
+  char strings[]; /* secret: the path's query authorises the connection */
+} gs_upgrade;
 
-/* gs_upgrade_request_copy returns false when out of memory;
- * gs_upgrade_request_wipe is needed in either case. */
-GS_NODISCARD bool gs_upgrade_request_copy(gs_upgrade_request *request,
-                                          const char *path,
-                                          const char *headers);
-void gs_upgrade_request_wipe(gs_upgrade_request *request);
+/* gs_upgrade_new copies the strings; it stands at TCP. Returns NULL when out of
+ * memory. */
+GS_NODISCARD gs_upgrade *gs_upgrade_new(const char *path, const char *headers,
+                                        const char *tls_name, bool verify,
+                                        gs_phase after_tcp);
+
+/* gs_upgrade_free overwrites the strings and frees. NULL is fine. */
+void gs_upgrade_free(gs_upgrade *upgrade);
 
 /* gs_upgrade_rewrite replaces the request line and all headers before
- * "Upgrade:" in the request at |head|, of |len| bytes, by |request|'s. Returns
+ * "Upgrade:" in the request at |head|, of |len| bytes, by |upgrade|'s. Returns
  * the new length, or 0 if it is no such request or has no room in |size|. */
-GS_NODISCARD size_t gs_upgrade_rewrite(char *head, size_t len, size_t size,
-                                       const gs_upgrade_request *request);
+GS_NODISCARD size_t gs_upgrade_rewrite(const gs_upgrade *upgrade, char *head,
+                                       size_t len, size_t size);
 
-/* What is known of a connection that failed before it was upgraded. */
-typedef struct gs_upgrade_failure {
-  gs_phase phase;
-  int status;               /* of the response, 0 without one */
-  const char *tls_reason;   /* OpenSSL's, or "" */
-  const char *library_text; /* libwebsockets' */
-} gs_upgrade_failure;
+/* gs_upgrade_take_body keeps the beginning of a refusal's body. */
+void gs_upgrade_take_body(gs_upgrade *upgrade, const void *data, size_t len);
 
-/* gs_upgrade_explain words it in |text| and returns the error. libwebsockets'
- * own text says little, so OpenSSL's reason and the HTTP status go first. */
-int gs_upgrade_explain(const gs_upgrade_failure *failure, char *text,
+/* gs_upgrade_explain words in |text| why the connection was not upgraded, and
+ * returns the error. |said| is libwebsockets' text, which says little, so
+ * OpenSSL's reason and the HTTP status go first. */
+int gs_upgrade_explain(const gs_upgrade *upgrade, const char *said, char *text,
                        size_t text_size);
 
 #endif

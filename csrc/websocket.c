@@ -28,7 +28,6 @@
 enum {
   WEBSOCKET_SERVICE_BYTES = 64 << 10, /* bounds the request's head */
   WEBSOCKET_RX_BYTES = 4 << 10,       /* resident memory of an idle socket */
-  WEBSOCKET_BODY_BYTES = 2 << 10,     /* kept of a refused upgrade's body */
   WEBSOCKET_HEADER_BYTES = 16 << 10,  /* accepted of the server's head */
   WEBSOCKET_DEFLATE_BYTES = 1
                             << 10, /* and more: engine.io-client's threshold */
@@ -57,38 +56,32 @@ struct gs_websocket_context {
 
 struct gs_websocket {
   gs_websocket_context *context;
-  LIST_ENTRY(gs_websocket) dials; /* le_prev is NULL outside of the list */
+  LIST_ENTRY(gs_websocket) dials; /* in |dialing| while there is |upgrade| */
   struct lws *wsi;                /* NULL once libwebsockets has let go of it */
   const gs_websocket_callbacks *callbacks; /* NULL once abandoned */
   void *user;
-  gs_upgrade_request request; /* freed when the upgrade is done */
-  gs_tls_handshake handshake; /* its name likewise */
-  gs_phase phase, after_tcp;
+  gs_upgrade *upgrade; /* NULL once it is done */
   bool held; /* one of our functions uses it: WSI_DESTROY must not free it */
   bool dialing, ended, closing, compression;
   uint8_t *deflating; /* a message that the deflater may still read, or NULL */
-  int status;         /* of the upgrade's response */
   int close_code;     /* of the peer's close frame */
   int our_code;       /* of the close frame to send; 0: drop the connection */
   bool close_sent;
-  gs_buf body; /* of a refused upgrade's response */
 };
 
 /* libwebsockets and OpenSSL's first use keep a few process-wide variables;
  * engines of several Lua states may start at the same time. */
 static pthread_mutex_t library_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* websocket_forget_dial frees what only the way to the upgrade needs. */
-static void websocket_forget_dial(gs_websocket *websocket) {
-  if (websocket->dials.le_prev) LIST_REMOVE(websocket, dials);
-  websocket->dials.le_prev = NULL;
-  gs_upgrade_request_wipe(&websocket->request);
-  free(websocket->handshake.name), websocket->handshake.name = NULL;
-  gs_buf_free(&websocket->body);
+/* websocket_forget_upgrade frees what only the way to it needs. */
+static void websocket_forget_upgrade(gs_websocket *websocket) {
+  if (!websocket->upgrade) return;
+  LIST_REMOVE(websocket, dials);
+  gs_upgrade_free(websocket->upgrade), websocket->upgrade = NULL;
 }
 
 static void websocket_free(gs_websocket *websocket) {
-  websocket_forget_dial(websocket);
+  websocket_forget_upgrade(websocket);
   free(websocket->deflating);
   free(websocket);
 }
@@ -96,15 +89,18 @@ static void websocket_free(gs_websocket *websocket) {
 /* websocket_end reports the end, once. */
 static void websocket_end(gs_websocket *websocket, int error,
                           const char *text) {
+  const gs_upgrade *upgrade = websocket->upgrade;
   if (websocket->ended) return;
   websocket->ended = true;
   gs_websocket_failure failure = {.error = error,
-                                  .phase = websocket->phase,
+                                  .phase = gs_websocket_phase(websocket),
                                   .text = text,
-                                  .status = websocket->status,
-                                  .body = (char *)websocket->body.data,
-                                  .body_len = websocket->body.len,
                                   .close_code = websocket->close_code};
+  if (upgrade) {
+    failure.status = upgrade->status;
+    failure.body = (char *)upgrade->body.data;
+    failure.body_len = upgrade->body.len;
+  }
   if (!websocket->dialing && websocket->callbacks) {
     websocket->callbacks->on_end(websocket->user, &failure);
   }
@@ -113,11 +109,8 @@ static void websocket_end(gs_websocket *websocket, int error,
 /* websocket_fail ends a websocket that was not upgraded. */
 static void websocket_fail(gs_websocket *websocket, const char *lws_text) {
   char text[512];
-  gs_upgrade_failure failure = {.phase = websocket->phase,
-                                .status = websocket->status,
-                                .tls_reason = websocket->handshake.reason,
-                                .library_text = lws_text};
-  int error = gs_upgrade_explain(&failure, text, sizeof text);
+  int error =
+      gs_upgrade_explain(websocket->upgrade, lws_text, text, sizeof text);
   websocket_end(websocket, error, text);
 }
 
@@ -127,9 +120,8 @@ static char *websocket_rewrite_head(const gs_websocket *websocket, char *at,
                                     size_t room) {
   /* It keeps 12 bytes for the end of the head. */
   char *head = at + room + 12 - WEBSOCKET_SERVICE_BYTES;
-  size_t len =
-      gs_upgrade_rewrite(head, (size_t)(at - head),
-                         WEBSOCKET_SERVICE_BYTES - 12, &websocket->request);
+  size_t len = gs_upgrade_rewrite(websocket->upgrade, head, (size_t)(at - head),
+                                  WEBSOCKET_SERVICE_BYTES - 12);
   return len ? head + len : NULL;
 }
 
@@ -148,28 +140,23 @@ static gs_websocket *websocket_of_ssl(const SSL *ssl) {
 
 /* websocket_on_ssl_info follows a TLS handshake, called by OpenSSL. */
 static void websocket_on_ssl_info(const SSL *ssl, int where, int value) {
-  gs_websocket *websocket = websocket_of_ssl(ssl);
+  const gs_websocket *websocket = websocket_of_ssl(ssl);
   if (!websocket) return;
-  gs_tls_step step = gs_tls_follow(&websocket->handshake, ssl, where, value);
-  if (step == GS_TLS_BEGUN) websocket->phase = GS_PHASE_TLS;
-  if (step == GS_TLS_DONE) websocket->phase = GS_PHASE_UPGRADE;
+  gs_upgrade *upgrade = websocket->upgrade;
+  gs_tls_step step = gs_tls_follow(&upgrade->tls, ssl, where, value);
+  if (step == GS_TLS_BEGUN) upgrade->phase = GS_PHASE_TLS;
+  if (step == GS_TLS_DONE) upgrade->phase = GS_PHASE_UPGRADE;
 }
 
 /* websocket_on_response sees the server's head before libwebsockets judges it,
  * the only moment when a refused upgrade's body can be had. */
 static void websocket_on_response(gs_websocket *websocket) {
-  websocket->status = (int)lws_http_client_http_response(websocket->wsi);
-  if (websocket->status == 101) return;
+  int status = (int)lws_http_client_http_response(websocket->wsi);
+  websocket->upgrade->status = status;
+  if (status == 101) return;
   char *at = NULL; /* read into its own buffer */
   int len = 0;
   (void)lws_http_client_read(websocket->wsi, &at, &len);
-}
-
-static void websocket_on_body(gs_websocket *websocket, const void *data,
-                              size_t len) {
-  size_t room = websocket->body.max_bytes - websocket->body.len;
-  int err = gs_buf_append(&websocket->body, data, len < room ? len : room);
-  (void)err; /* without memory, the failure has no body */
 }
 
 /* websocket_on_peer_close takes the peer's close frame; libwebsockets returns
@@ -179,7 +166,7 @@ static void websocket_on_peer_close(gs_websocket *websocket,
   char text[256];
   websocket->close_sent = true; /* by libwebsockets, with the same code */
   websocket->close_code = gs_closing_explain(data, len, text, sizeof text);
-  gs_websocket_failure failure = {.phase = websocket->phase,
+  gs_websocket_failure failure = {.phase = gs_websocket_phase(websocket),
                                   .text = text,
                                   .close_code = websocket->close_code};
   if (!websocket->ended && websocket->callbacks) {
@@ -200,33 +187,12 @@ static int websocket_send_close(gs_websocket *websocket) {
                    (enum lws_write_protocol)WEBSOCKET_WRITE_CLOSE) < 0;
 }
 
-/* websocket_on_event handles what libwebsockets says of one websocket; a
- * result other than 0 makes it close the connection. */
-static int websocket_on_event(gs_websocket *websocket, struct lws *wsi,
-                              enum lws_callback_reasons reason, void *in,
-                              size_t len) {
+/* websocket_on_upgraded handles what libwebsockets says of a websocket once it
+ * is one; a result other than 0 makes it close the connection. */
+static int websocket_on_upgraded(gs_websocket *websocket, struct lws *wsi,
+                                 enum lws_callback_reasons reason, void *in,
+                                 size_t len) {
   switch (reason) {
-    case LWS_CALLBACK_WSI_CREATE: /* TCP is up */
-      websocket->phase = websocket->after_tcp;
-      break;
-    case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER: {
-      char **at = in, *end = websocket_rewrite_head(websocket, *at, len);
-      websocket->phase = GS_PHASE_UPGRADE;
-      if (!end) return -1;
-      *at = end;
-      break;
-    }
-    case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP:
-      websocket_on_response(websocket);
-      break;
-    case LWS_CALLBACK_RECEIVE_CLIENT_HTTP_READ:
-      websocket_on_body(websocket, in, len);
-      break;
-    case LWS_CALLBACK_CLIENT_ESTABLISHED:
-      websocket->phase = GS_PHASE_HANDSHAKE;
-      websocket_forget_dial(websocket);
-      if (websocket->callbacks) websocket->callbacks->on_open(websocket->user);
-      break;
     case LWS_CALLBACK_CLIENT_RECEIVE:
       if (websocket->ended || !websocket->callbacks) break;
       websocket->callbacks->on_data(
@@ -244,9 +210,6 @@ static int websocket_on_event(gs_websocket *websocket, struct lws *wsi,
       if (websocket->close_sent) return -1;
       websocket_on_peer_close(websocket, in, len);
       break;
-    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-      websocket_fail(websocket, in ? (const char *)in : "unknown reason");
-      break;
     case LWS_CALLBACK_CLIENT_CLOSED:
       websocket_end(websocket, websocket->closing ? 0 : GS_ERR_NETWORK,
                     "the connection was lost without a close frame");
@@ -255,6 +218,40 @@ static int websocket_on_event(gs_websocket *websocket, struct lws *wsi,
       break;
   }
   return 0;
+}
+
+/* websocket_on_dialed handles, likewise, what is said until then. */
+static int websocket_on_dialed(gs_websocket *websocket, struct lws *wsi,
+                               enum lws_callback_reasons reason, void *in,
+                               size_t len) {
+  gs_upgrade *upgrade = websocket->upgrade;
+  switch (reason) {
+    case LWS_CALLBACK_WSI_CREATE: /* TCP is up */
+      upgrade->phase = upgrade->after_tcp;
+      return 0;
+    case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER: {
+      char **at = in, *end = websocket_rewrite_head(websocket, *at, len);
+      upgrade->phase = GS_PHASE_UPGRADE;
+      if (!end) return -1;
+      *at = end;
+      return 0;
+    }
+    case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP:
+      websocket_on_response(websocket);
+      return 0;
+    case LWS_CALLBACK_RECEIVE_CLIENT_HTTP_READ:
+      gs_upgrade_take_body(upgrade, in, len);
+      return 0;
+    case LWS_CALLBACK_CLIENT_ESTABLISHED:
+      websocket_forget_upgrade(websocket);
+      if (websocket->callbacks) websocket->callbacks->on_open(websocket->user);
+      return 0;
+    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+      websocket_fail(websocket, in ? (const char *)in : "unknown reason");
+      return 0;
+    default:
+      return websocket_on_upgraded(websocket, wsi, reason, in, len);
+  }
 }
 
 static void websocket_on_orphan_close(uv_handle_t *handle) { free(handle); }
@@ -275,12 +272,14 @@ static int websocket_on_lws(struct lws *wsi, enum lws_callback_reasons reason,
   if (!websocket) return 0;
   if (reason == LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION) {
     /* |user| is OpenSSL's verification here, not ours. */
-    if (!websocket->handshake.verify) X509_STORE_CTX_set_error(user, X509_V_OK);
+    if (websocket->upgrade && !websocket->upgrade->tls.verify) {
+      X509_STORE_CTX_set_error(user, X509_V_OK);
+    }
     return 0;
   }
   if (reason == LWS_CALLBACK_WSI_DESTROY) {
     websocket->wsi = NULL;
-    if (websocket->phase < GS_PHASE_HANDSHAKE) {
+    if (websocket->upgrade) {
       websocket_fail(websocket, "closed before it was upgraded");
     } else {
       websocket_end(websocket, GS_ERR_NETWORK, "the connection was dropped");
@@ -294,7 +293,9 @@ static int websocket_on_lws(struct lws *wsi, enum lws_callback_reasons reason,
   gs_websocket_context *context = websocket->context;
   if (!websocket->wsi) websocket->wsi = wsi;
   context->callback_depth++;
-  int result = websocket_on_event(websocket, wsi, reason, in, len);
+  int result = websocket->upgrade
+                   ? websocket_on_dialed(websocket, wsi, reason, in, len)
+                   : websocket_on_upgraded(websocket, wsi, reason, in, len);
   context->callback_depth--;
   return result;
 }
@@ -431,19 +432,13 @@ static gs_websocket *websocket_new(gs_websocket_context *context,
   websocket->context = context;
   websocket->callbacks = callbacks;
   websocket->user = user;
-  websocket->handshake.verify = options->verify;
-  websocket->after_tcp = options->proxy ? GS_PHASE_PROXY
-                         : options->tls ? GS_PHASE_TLS
-                                        : GS_PHASE_UPGRADE;
   websocket->compression = options->compression;
-  websocket->phase = GS_PHASE_TCP;
-  gs_buf_init(&websocket->body, WEBSOCKET_BODY_BYTES);
-  websocket->handshake.name = strdup(options->tls_name);
-  bool copied = gs_upgrade_request_copy(&websocket->request, options->path,
-                                        options->headers);
-  if (!copied || !websocket->handshake.name) {
-    return websocket_free(websocket), NULL;
-  }
+  websocket->upgrade = gs_upgrade_new(options->path, options->headers,
+                                      options->tls_name, options->verify,
+                                      options->proxy ? GS_PHASE_PROXY
+                                      : options->tls ? GS_PHASE_TLS
+                                                     : GS_PHASE_UPGRADE);
+  if (!websocket->upgrade) return free(websocket), NULL;
   LIST_INSERT_HEAD(&context->dialing, websocket, dials);
   return websocket;
 }
@@ -507,7 +502,8 @@ void gs_websocket_abandon(gs_websocket *websocket) {
 }
 
 gs_phase gs_websocket_phase(const gs_websocket *websocket) {
-  return websocket->phase;
+  const gs_upgrade *upgrade = websocket->upgrade;
+  return upgrade ? upgrade->phase : GS_PHASE_HANDSHAKE;
 }
 
 void gs_websocket_want_write(gs_websocket *websocket) {
@@ -544,8 +540,7 @@ void gs_websocket_pause(gs_websocket *websocket, bool paused) {
 
 void gs_websocket_close(gs_websocket *websocket, int code) {
   if (!websocket->wsi) return;
-  bool upgraded = websocket->phase >= GS_PHASE_HANDSHAKE;
-  if (!upgraded) return gs_websocket_kill(websocket);
+  if (websocket->upgrade) return gs_websocket_kill(websocket);
   websocket->closing = true;
   websocket->our_code = code;
   lws_callback_on_writable(websocket->wsi);
