@@ -1,5 +1,6 @@
 #include "file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -85,7 +86,7 @@ static int write_all(int fd, const char *data, size_t len) {
 }
 
 /* create_beside makes a new file whose name begins with |path| and writes the
- * name into |name|. Returns its fd or an error. */
+ * name, which is_temporary knows, into |name|. Returns its fd or an error. */
 static int create_beside(const char *path, mode_t mode, char *name,
                          size_t name_size) {
   for (int i = 0; i < ATTEMPTS; i++) {
@@ -109,9 +110,17 @@ static int create_beside(const char *path, mode_t mode, char *name,
   return -EEXIST;
 }
 
-/* sync_directory makes a rename in the directory of |path| durable. A file
- * system that cannot do that (EINVAL) has no more to offer. */
-static int sync_directory(const char *path) {
+/* is_temporary tells whether create_beside made |name| for the file |base|,
+ * both without their directory. */
+static bool is_temporary(const char *name, const char *base) {
+  size_t len = strlen(base);
+  if (strncmp(name, base, len) || name[len] != '.') return false;
+  const char *noise = name + len + 1;
+  return strspn(noise, "0123456789abcdef") == 8 && !strcmp(noise + 8, ".tmp");
+}
+
+/* open_directory opens the directory of |path|. Returns its fd or an error. */
+static int open_directory(const char *path) {
   char directory[PATH_MAX];
   const char *slash = strrchr(path, '/');
   /* "." for a bare name, "/" for a file of the root. */
@@ -119,29 +128,43 @@ static int sync_directory(const char *path) {
   if (len >= (int)sizeof directory) return -ENAMETOOLONG;
   snprintf(directory, sizeof directory, "%.*s", len, slash ? path : ".");
   int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return -errno;
+  return fd < 0 ? -errno : fd;
+}
+
+/* sync_directory makes a rename in the directory of |path| durable. A file
+ * system that cannot do that (EINVAL) has no more to offer. */
+static int sync_directory(const char *path) {
+  int fd = open_directory(path);
+  if (fd < 0) return fd;
   int error = fsync(fd) && errno != EINVAL ? -errno : 0;
   close(fd);
   return error;
 }
 
+/* find_target writes what |path| leads to into |target|, of PATH_MAX bytes:
+ * |path| itself if nothing is there. */
+static int find_target(const char *path, char *target) {
+  struct stat info;
+  if (!realpath(path, target)) {
+    if (errno != ENOENT) return -errno;
+    int len = snprintf(target, PATH_MAX, "%s", path);
+    return len >= PATH_MAX ? -ENAMETOOLONG : 0;
+  }
+  bool is_other = stat(target, &info) == 0 && !S_ISREG(info.st_mode);
+  return is_other ? GS_FILE_NOT_REGULAR : 0;
+}
+
 int gs_file_replace(const char *path, const void *data, size_t len, mode_t mode,
                     const char **step) {
   char target[PATH_MAX], name[PATH_MAX];
-  struct stat info;
   *step = "create";
-  if (!realpath(path, target)) {
-    if (errno != ENOENT) return -errno;
-    int length = snprintf(target, sizeof target, "%s", path);
-    if (length >= (int)sizeof target) return -ENAMETOOLONG;
-  } else if (stat(target, &info) == 0 && !S_ISREG(info.st_mode)) {
-    return GS_FILE_NOT_REGULAR;
-  }
+  int error = find_target(path, target);
+  if (error) return error;
   int fd = create_beside(target, mode, name, sizeof name);
   if (fd < 0) return fd;
 
   *step = "write";
-  int error = write_all(fd, data, len);
+  error = write_all(fd, data, len);
   if (!error) {
     *step = "sync";
     if (fsync(fd)) error = -errno;
@@ -158,6 +181,26 @@ int gs_file_replace(const char *path, const void *data, size_t len, mode_t mode,
   }
   *step = "sync the folder of";
   return sync_directory(target);
+}
+
+void gs_file_sweep(const char *path) {
+  char target[PATH_MAX];
+  if (find_target(path, target)) return;
+  int fd = open_directory(target);
+  DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+  if (!directory) {
+    if (fd >= 0) close(fd);
+    return;
+  }
+  const char *slash = strrchr(target, '/');
+  const char *base = slash ? slash + 1 : target;
+  for (struct dirent *entry; (entry = readdir(directory));) {
+    /* One that cannot be removed costs nothing but its room. */
+    if (is_temporary(entry->d_name, base) && unlinkat(fd, entry->d_name, 0)) {
+      continue;
+    }
+  }
+  closedir(directory);
 }
 
 /* is_same_file tells whether |path| still names the file that |fd| is. */

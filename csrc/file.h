@@ -40,6 +40,12 @@ GS_NODISCARD int gs_file_read(const char *path, bool is_private, gs_buf *out);
 GS_NODISCARD int gs_file_replace(const char *path, const void *data, size_t len,
                                  mode_t mode, const char **step);
 
+/* gs_file_sweep removes the temporary files beside |path| that gs_file_replace
+ * could not, as its process was killed. Only for who holds a lock that all who
+ * replace |path| take: the temporary file of a live one looks the same.
+ * [any] */
+void gs_file_sweep(const char *path);
+
 /* gs_file_make_folders makes the folder |path| and those above it that are not
  * there, with |mode|. Returns 0, also if all of it was there, or an error.
  * [any] */

@@ -80,6 +80,13 @@ static int lgs_file_replace(lua_State *L) {
   return 3;
 }
 
+/* core.file_sweep(path) removes the temporary files that killed processes left
+ * beside the file. For who holds the lock of all who replace it. */
+static int lgs_file_sweep(lua_State *L) {
+  gs_file_sweep(luaL_checkstring(L, 1));
+  return 0;
+}
+
 /* core.make_folders(path) makes the folder and those above it, for nobody else
  * (mode 0700). Returns true, or nil, message, reason. */
 static int lgs_make_folders(lua_State *L) {
@@ -230,9 +237,13 @@ static const luaL_Reg process_meta[] = {
     {"__gc", lgs_process_close}, {"__close", lgs_process_close}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
-    {"file_read", lgs_file_read},       {"file_replace", lgs_file_replace},
-    {"make_folders", lgs_make_folders}, {"file_lock", lgs_file_lock},
-    {"process", lgs_process_new},       {NULL, NULL},
+    {"file_read", lgs_file_read},
+    {"file_replace", lgs_file_replace},
+    {"file_sweep", lgs_file_sweep},
+    {"make_folders", lgs_make_folders},
+    {"file_lock", lgs_file_lock},
+    {"process", lgs_process_new},
+    {NULL, NULL},
 };
 
 void lgs_open_system(lua_State *L) {

@@ -71,6 +71,20 @@ describe("graphsocket.cursor", function()
     assert.same({ "state", "state.lock" }, names)
   end)
 
+  it("removes what a process that was killed in the middle of it left", function()
+    local left = path .. ".0badcafe.tmp"
+    helper.write(left, "half")
+    local first = opened()
+    assert.is_nil(helper.read(left))
+    -- The file of one who has the lock is not another's to remove.
+    helper.write(left, "half")
+    refused(path)
+    assert.equal("half", helper.read(left))
+    first:close()
+    opened():close()
+    assert.is_nil(helper.read(left))
+  end)
+
   it("follows a symbolic link, and leaves it one", function()
     stored()
     local link = helper.scratch "link"

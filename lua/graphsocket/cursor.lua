@@ -118,7 +118,10 @@ local function file_store(path)
     if code then return nil, code, message end
     local holder
     lock, message, holder = core.file_lock(path .. ".lock")
-    if lock then return true end
+    if lock then
+      core.file_sweep(path)
+      return true
+    end
     if not holder then
       return nil, "unwritable", ("cannot be locked by %s.lock: %s")
         :format(path, message)

@@ -131,6 +131,43 @@ static void a_write_that_fails_leaves_the_old_content(void **state) {
   assert_int_equal(entries(), 1);
 }
 
+static void make_empty(const char *name) {
+  char file[PATH_MAX + 32];
+  snprintf(file, sizeof file, "%s/%s", folder, name);
+  int fd = open(file, O_CREAT | O_WRONLY | O_EXCL, 0600);
+  assert_true(fd >= 0);
+  close(fd);
+}
+
+static void what_a_killed_process_left_is_swept_and_nothing_else(void **state) {
+  (void)state;
+  static const char *const others[] = {
+      "state.0badcafe.tmp.gz", "state.0badcaf.tmp",   "state.0badcafe1.tmp",
+      "state.0BADCAFE.tmp",    "state.tmp",           "state.lock",
+      "other.0badcafe.tmp",    "state.2.0badcafe.tmp"};
+  int count = (int)(sizeof others / sizeof *others);
+  gs_file_sweep(path);
+  assert_int_equal(replace("kept", 0600), 0);
+  for (int i = 0; i < count; i++) make_empty(others[i]);
+  make_empty("state.0badcafe.tmp");
+  make_empty("state.00000000.tmp");
+  gs_file_sweep(path);
+  assert_int_equal(entries(), count + 1);
+  assert_content("kept", true);
+
+  /* By way of a symbolic link, it is the file's folder that is swept. */
+  char link_path[] = "/tmp/graphsocket-link-XXXXXX";
+  close(mkstemp(link_path));
+  unlink(link_path);
+  assert_int_equal(symlink(path, link_path), 0);
+  make_empty("state.0badcafe.tmp");
+  gs_file_sweep(link_path);
+  unlink(link_path);
+  assert_int_equal(entries(), count + 1);
+  gs_file_sweep("/nonexistent/graphsocket");
+  gs_file_sweep(folder);
+}
+
 static void what_is_no_file_is_neither_read_nor_replaced(void **state) {
   (void)state;
   const char *step;
@@ -286,6 +323,7 @@ int main(void) {
       CASE(a_file_is_replaced_as_a_whole),
       CASE(a_symbolic_link_stays_one),
       CASE(a_write_that_fails_leaves_the_old_content),
+      CASE(what_a_killed_process_left_is_swept_and_nothing_else),
       CASE(what_is_no_file_is_neither_read_nor_replaced),
       CASE(a_file_that_others_may_read_is_refused),
       CASE(a_file_larger_than_the_limit_is_refused),
