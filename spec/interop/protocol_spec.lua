@@ -119,6 +119,20 @@ describe("the protocol", function()
     assert.equal(3, socket:stats().engine.version)
   end)
 
+  it("is told what a slow server of Socket.IO 2 refuses, asked or not", function()
+    local peer = servers:peers("peers/launch", { script = {
+      { upgrade = true }, { open = true }, { wait = 700 }, text '44"who are you?"',
+    } })
+    for _, namespace in ipairs { "/", "/chat" } do
+      local url = ("http://127.0.0.1:%d%s"):format(peer.port, namespace)
+      local socket = servers:connect { url = url }
+      local err = await(socket, "connect_error")
+      assert.equal("refused", err.code)
+      assert.equal("who are you?", err.message)
+      assert.is_false(socket.active)
+    end
+  end)
+
   describe("lets a script end", function()
     -- What autoUnref is for: run() returns on stop(), whatever is open.
     local function ends(socket)

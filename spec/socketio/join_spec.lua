@@ -283,6 +283,19 @@ describe("a socket", function()
       end
     end)
 
+    it("is told of a refusal of the default namespace, which it had not asked for",
+      function()
+        local socket, log = new(nil, "/chat")
+        local old = peers:last():open()
+        assert.same({ "0/chat," }, old.sent)
+        old:say '4"who are you?"'
+        assert.same({}, log)
+        peers:last():open { version = 3 }:say '4"who are you?"'
+        assert.same({ "connect_error who are you?" }, log)
+        assert.is_false(socket.active)
+        assert.equal(2, peers:count())
+      end)
+
     it("is joined so by the connections to come, until one fails", function()
       local socket, log = new()
       peers:last():open():say "0"

@@ -499,6 +499,20 @@ describe("a socket", function()
         advance(200)
       end)
 
+    it("also after it was disconnected by hand, unless events were dropped",
+      function()
+        local socket = new()
+        socket:on("x", function(n) if n == "2" then socket:disconnect() end end)
+        local server = peers:last():open()
+        server:say('0{"sid":"id","pid":"p"}'):burst { '2["x","1"]', '2["x","2"]' }
+        socket:connect()
+        server = peers:last():open()
+        assert.matches('"offset":"2"', server.sent[1], 1, true)
+        server:say('0{"sid":"id","pid":"p"}'):burst { '2["x","2"]', '2["x","3"]' }
+        socket:connect()
+        assert.same({ "0" }, peers:last():open().sent)
+      end)
+
     it("without an offset where there was no event", function()
       new()
       peers:last():open():say('0{"sid":"id","pid":"p"}'):drop()

@@ -29,8 +29,8 @@ function connection.open(manager, options, query)
   local self = setmetatable({
     id = nil;         -- of the Engine.IO session, once open
     query = query;
-    root = "asked";   -- of the default namespace in Socket.IO 2: "asked"
-                      -- "joined" "left"
+    root = "unasked"; -- the default namespace: "unasked" "asked" "left", and
+                      -- "joined" where Socket.IO 2 did so by itself
     version = nil;    -- revision of Engine.IO, 3 or 4, once open
     _core = nil;      -- the core's connection
     _decoder = packet.decoder(options.max_payload);

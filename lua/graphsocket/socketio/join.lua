@@ -103,9 +103,10 @@ local function send_connect(socket, auth)
       kind = "usage", message = message, phase = "auth",
     })
   end
+  local engine = socket.io.engine
   socket._join.phase = "namespace"
-  socket.io.engine:send(
-    packet.encode(packet.CONNECT, socket.namespace, nil, payload))
+  if socket.namespace == "/" then engine.root = "asked" end
+  engine:send(packet.encode(packet.CONNECT, socket.namespace, nil, payload))
 end
 
 -- In a task: the function may wait.

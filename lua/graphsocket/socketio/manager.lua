@@ -306,10 +306,13 @@ local function has_joined(self)
 end
 
 -- Whether a packet gives away that the server is of Socket.IO 2: no newer one
--- joins a socket without a session id, and none that did is an older one.
+-- joins a socket without a session id, or refuses the default namespace where
+-- nobody asked for it; and none that joined a socket is an older one.
 local function is_older_server(self, p)
-  return packet.is_older(p) and p.connection.version ~= 3
-    and self.opts.engine == "auto" and not has_joined(self)
+  if p.connection.version == 3 or self.opts.engine ~= "auto" then return false end
+  local told = packet.is_older(p) or p.type == packet.CONNECT_ERROR
+    and p.namespace == "/" and p.connection.root == "unasked"
+  return told and not has_joined(self)
 end
 
 -- The connection is made anew in revision 3, and the sockets join that one.

@@ -235,6 +235,8 @@ end
 function Socket:disconnect()
   local was_joined = self.connected
   if self._session then self._session.dropped = true end
+  -- A recovery would go on behind what is dropped, and call that complete.
+  if self._handlers:size() > 0 then self._pid, self._offset = nil, nil end
   for _, p in ipairs(self._receive_buffer) do p.connection:release(p) end
   self._receive_buffer, self._receive_bytes = {}, 0
   if was_joined then
