@@ -36,6 +36,7 @@ build = {
   modules = {
     ["graphsocket.core"] = {
       sources = {
+        "csrc/at_exit.c",
         "csrc/bell.c",
         "csrc/buf.c",
         "csrc/clockwatch.c",

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "at_exit.h"
 #include "bell.h"
 #include "clockwatch.h"
 #include "connection.h"
@@ -30,7 +31,8 @@ struct gs_engine {
   gs_queue *commands; /* lua pushes, io takes */
   gs_queue *events;   /* io pushes, lua takes */
   gs_wake wake;
-  atomic_bool rung; /* a GS_EVENT_BELL waits */
+  atomic_bool rung;    /* a GS_EVENT_BELL waits */
+  atomic_bool exiting; /* the process ends */
   atomic_int references;
   pthread_mutex_t lock; /* guards the three below */
   pthread_cond_t changed;
@@ -48,6 +50,7 @@ struct gs_engine {
   uv_check_t check;
   uv_prepare_t prepare;
   uv_timer_t alarm; /* see engine_set_alarm */
+  gs_guest guest;
   gs_clockwatch *clockwatch;
   gs_connections connections;
   gs_http *http;
@@ -61,7 +64,10 @@ struct gs_engine {
 static atomic_uint fork_generation;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
-static void fork_in_child(void) { atomic_fetch_add(&fork_generation, 1); }
+static void fork_in_child(void) {
+  atomic_fetch_add(&fork_generation, 1);
+  gs_at_exit_forget();
+}
 
 /* engine_prepare_process keeps this shared object in memory for good: lua_close
  * would unload it, while a detached thread and fork's handler still need it.
@@ -136,6 +142,7 @@ static void engine_set_alarm(gs_engine *engine, const void *data) {
 
 static void engine_stop(gs_engine *engine) {
   engine->stopping = true;
+  gs_at_exit_mute(&engine->guest); /* it would use what is closed below */
   gs_connections_stop(&engine->connections);
   gs_http_stop(engine->http);
   gs_websocket_context_stop(engine->connections.means.websockets);
@@ -193,9 +200,18 @@ static void engine_do(gs_engine *engine, const gs_record *command) {
   }
 }
 
+/* engine_on_exit is called in any thread: Lua's may be in the middle of a
+ * command, so STOP cannot be one of them. */
+static void engine_on_exit(void *user) {
+  gs_engine *engine = user;
+  atomic_store(&engine->exiting, true);
+  uv_async_send(&engine->async);
+}
+
 static void engine_on_async(uv_async_t *async) {
   gs_engine *engine = async->data;
   gs_record command;
+  if (atomic_load(&engine->exiting) && !engine->stopping) engine_stop(engine);
   do {
     while (!engine->stopping && gs_queue_next(engine->commands, &command)) {
       engine_do(engine, &command);
@@ -265,6 +281,7 @@ static void engine_end(gs_engine *engine) {
   gs_websocket_context_free(engine->connections.means.websockets);
   gs_http_free(engine->http);
   gs_tls_cache_free(engine->connections.means.tls);
+  gs_tls_end_thread();
   if (engine->looping) uv_loop_close(&engine->loop);
 }
 
@@ -283,11 +300,15 @@ static void *engine_main(void *user) {
     gs_clockwatch_stop(engine->clockwatch);
     if (engine->looping) uv_walk(&engine->loop, engine_close_handle, NULL);
   }
+  engine->guest.stop = engine_on_exit;
+  engine->guest.user = engine;
+  if (begun) gs_at_exit_enter(&engine->guest);
   engine_say(engine, &engine->started);
   /* Commands may have come before the loop stood. */
   if (begun) engine_on_async(&engine->async);
   if (engine->looping) uv_run(&engine->loop, UV_RUN_DEFAULT);
   engine_end(engine);
+  gs_at_exit_leave(&engine->guest);
   engine_say(engine, &engine->finished);
   engine_release(engine);
   return NULL;

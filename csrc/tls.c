@@ -230,3 +230,5 @@ gs_tls_step gs_tls_follow(gs_tls_handshake *handshake, const SSL *ssl,
   }
   return GS_TLS_OTHER;
 }
+
+void gs_tls_end_thread(void) { OPENSSL_thread_stop(); }

@@ -68,4 +68,9 @@ void gs_tls_refusal(long verified, const char *name, char *text,
 /* gs_tls_alert words the alert that the info callback gave as |value|. */
 void gs_tls_alert(int value, char *text, size_t text_size);
 
+/* gs_tls_end_thread frees what OpenSSL keeps for this thread, which it would
+ * do when the thread ends: too late if the process is ending meanwhile. The
+ * thread does nothing with TLS afterwards. */
+void gs_tls_end_thread(void);
+
 #endif
