@@ -630,7 +630,8 @@ describe("auth.device_code", function()
         assert.equal(1, saved.version)
         local folder, name = path:match "^(.*)/([^/]+)$"
         for entry in lfs.dir(folder) do
-          assert.is_true(entry == name or not entry:find(name, 1, true))
+          assert.is_true(entry == name or entry == name .. ".lock"
+            or not entry:find(name, 1, true))
         end
       end)
 

@@ -60,13 +60,6 @@ local function uuid()
   }, "-")
 end
 
-local function cancelled()
-  return errors.new {
-    kind = "closed", message = "cancelled", code = "CANCELLED",
-    retryable = false,
-  }
-end
-
 -- Runs one HTTP exchange and waits for it. Shared with the login service's
 -- requests, which carry no Graph token.
 ---@param fields table of the core's request, without the proxy
@@ -90,7 +83,7 @@ function request.exchange(fields, parts, proxy_option, the_scope)
     end
     return cancel
   end)
-  if not ended then return nil, cancelled() end
+  if not ended then return nil, scope.cancellation() end
   err = start_error or err
   if err then return nil, errors.wrap(err, "network") end
   answer.headers = response.headers(answer.headers)
@@ -236,7 +229,7 @@ local function wait(state, err, pause)
   state.attempt = state.attempt + 1
   if state.req.on_retry then state.req.on_retry(err, delay) end
   if pause or state.scope:sleep(delay) then return true end
-  return nil, cancelled()
+  return nil, scope.cancellation()
 end
 
 -- One pass through turn, token, send and judge. Returns "done", "again" or
@@ -244,7 +237,7 @@ end
 local function attempt(state)
   local throttle = state.client._throttle
   local ticket = throttle:enter(state.scope, state.had_turn)
-  if not ticket then return "failed", cancelled() end
+  if not ticket then return "failed", scope.cancellation() end
   state.had_turn = true
   local answer
   local ok, err = take_token(state)

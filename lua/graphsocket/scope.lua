@@ -5,12 +5,22 @@
 -- cancelling the scope resolves that future, so that close() is quick from
 -- every state. Each wait says by its first value how it ended.
 
+local errors = require "graphsocket.errors"
 local loop = require "graphsocket.loop"
 
 local methods = {}
 local metatable = { __name = "graphsocket.scope", __index = methods }
 
 local scope = {}
+
+--- The error of an operation that was cancelled.
+---@return graphsocket.error
+function scope.cancellation()
+  return errors.new {
+    kind = "closed", message = "cancelled", code = "CANCELLED",
+    retryable = false,
+  }
+end
 
 --- Makes a scope that is not cancelled.
 function scope.new()

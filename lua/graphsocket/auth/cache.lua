@@ -4,11 +4,17 @@
 -- at all if somebody else may read it: whoever holds the refresh token is the
 -- user. A file that cannot be understood, or is another application's, is an
 -- error that names it: overwriting it would throw a login away.
+--
+-- Processes may share the file. A login service may accept a refresh token once
+-- only, so of two that need another token one refreshes, under the lock
+-- "<path>.lock", and the other then finds what it got. No lock is held while a
+-- person signs in, which takes minutes.
 
 local core = require "graphsocket.core"
 local errors = require "graphsocket.errors"
 local json = require "graphsocket.json"
 local loop = require "graphsocket.loop"
+local scope = require "graphsocket.scope"
 local source = require "graphsocket.auth.source"
 
 local cache = {}
@@ -16,6 +22,13 @@ local cache = {}
 local VERSION = 1
 local MAX_BYTES = 1024 * 1024
 local MODE = 384 -- 0600
+
+--- Longest wait for another process, in seconds. One that refreshes is done
+--- before, unless it hangs: then rather two refresh than none.
+local LOCK_WAIT = 60
+
+--- First and longest pause between two looks at the lock, in seconds.
+local LOOK, LOOK_MAX = 0.02, 0.5
 
 local function state_error(path, message)
   return errors.new {
@@ -80,28 +93,75 @@ local function saved_token(saved, ask)
   return saved.access_token, left
 end
 
---- Makes a source's fetch function that keeps what `obtain` gets.
+-- Waits for the file's lock. Returns a function that gives it back; or nil and
+-- an error if the operation was cancelled. Where no lock can be made, saving
+-- will say why.
+local function take_lock(path, the_scope)
+  if not path then return function() end end
+  local ends_at, pause = loop.now() + LOCK_WAIT, LOOK
+  while true do
+    local lock, _, holder = core.file_lock(path .. ".lock")
+    if lock then
+      core.file_sweep(path)
+      return function() lock:close() end
+    end
+    if not holder or loop.now() >= ends_at then return function() end end
+    if not the_scope:sleep(pause) then return nil, scope.cancellation() end
+    pause = math.min(LOOK_MAX, pause * 2)
+  end
+end
+
+--- Makes a source's fetch function that keeps what it gets. Tokens are as of
+--- login.tokens.
 ---@param values table cache (a path, or nil for memory only), client_id, tenant
----@param obtain function(ask, refresh_token|nil) -> tokens | nil, err; tokens
----  are as of login.tokens
+---@param renew function(ask, refresh_token|nil) -> tokens | nil, err; nil alone
+---  if only a person can help
+---@param sign_in nil|function(ask) -> tokens | nil, err: asks the person
 ---@return function
-function cache.through(values, obtain)
+function cache.through(values, renew, sign_in)
   local newest -- the last refresh token seen, for when there is no file
-  return function(ask)
+
+  local function keep(tokens)
+    newest = tokens.refresh_token or newest
+    tokens.refresh_token = newest
+    local ok, err = save(values, tokens)
+    -- The token is good now, but the next start would have to sign in again.
+    if not ok then loop.report(err) end
+    return tokens.access_token, tokens.expires_in
+  end
+
+  -- With the lock. Returns a token and its life; or nil and an error, or nil
+  -- alone if only a person can help.
+  local function refresh(ask)
     local saved, err = load(values)
     if not saved then return nil, err end
     local token, left = saved_token(saved, ask)
     if token then return token, left end
-    local spare = saved.refresh_token or newest
     local tokens
-    tokens, err = obtain(ask, spare)
+    newest = saved.refresh_token or newest
+    tokens, err = renew(ask, newest)
     if not tokens then return nil, err end
-    newest = tokens.refresh_token or spare
-    tokens.refresh_token = newest
-    local saved_ok, save_error = save(values, tokens)
-    -- The token is good now, but the next start would have to sign in again.
-    if not saved_ok then loop.report(save_error) end
-    return tokens.access_token, tokens.expires_in
+    return keep(tokens)
+  end
+
+  return function(ask)
+    local saved, unlock, tokens, err
+    saved, err = load(values)
+    if not saved then return nil, err end
+    local token, life = saved_token(saved, ask)
+    if token then return token, life end
+    unlock, err = take_lock(values.cache, ask.scope)
+    if not unlock then return nil, err end
+    token, life = refresh(ask)
+    unlock()
+    if token or life or not sign_in then return token, life end
+    tokens, err = sign_in(ask)
+    if not tokens then return nil, err end
+    unlock, err = take_lock(values.cache, ask.scope)
+    if not unlock then return nil, err end
+    token, life = keep(tokens)
+    unlock()
+    return token, life
   end
 end
 

@@ -15,6 +15,7 @@ local errors = require "graphsocket.errors"
 local guard = require "graphsocket.loop.guard"
 local login = require "graphsocket.auth.login"
 local loop = require "graphsocket.loop"
+local scope = require "graphsocket.scope"
 local source = require "graphsocket.auth.source"
 
 local device_code = {}
@@ -70,10 +71,7 @@ local function poll(values, ask, body)
   local ends_at = loop.now() + (tonumber(body.expires_in) or 900)
   while true do
     if not ask.scope:sleep(interval) then
-      return nil, errors.new {
-        kind = "closed", message = "cancelled", code = "CANCELLED",
-        retryable = false,
-      }
+      return nil, scope.cancellation()
     end
     if loop.now() >= ends_at then
       return nil, failure(ENDINGS.expired_token, "expired_token")
@@ -117,14 +115,12 @@ local NEEDS_PERSON = {
 ---@param values table
 ---@return table
 function device_code.new(values)
-  local fetch = cache.through(values, function(ask, spare)
-    local tokens, err
-    if spare then
-      tokens, err = login.refresh(values, ask, spare)
-      if tokens or not NEEDS_PERSON[err.code] then return tokens, err end
-    end
-    return sign_in(values, ask)
-  end)
+  local fetch = cache.through(values, function(ask, refresh_token)
+    if not refresh_token then return nil end
+    local tokens, err = login.refresh(values, ask, refresh_token)
+    if err and NEEDS_PERSON[err.code] then return nil end
+    return tokens, err
+  end, function(ask) return sign_in(values, ask) end)
   -- No time-out of the whole: a person takes minutes, and the code's own
   -- expiry ends the wait.
   return source.new { name = WHAT, fetch = fetch }

@@ -217,10 +217,7 @@ function methods:_join(ask)
     end
   end)
   if not ended then
-    return nil, errors.new {
-      kind = "closed", message = "cancelled", code = "CANCELLED",
-      retryable = false,
-    }
+    return nil, scope.cancellation()
   end
   return token, err, forced
 end
