@@ -80,6 +80,8 @@ add("connection", "interop/connection", "a connection", {
   { "Keeps the connection when one of its sockets is disconnected, ends it with the last",
     "should not close the connection when disconnecting a single socket" },
   { "Stops reconnecting when reconnection is switched off", "should stop trying to reconnect" },
+  { "Gives up after as many attempts as asked for where nothing listens",
+    "should try to reconnect twice and fail when requested two attempts with incorrect address and reconnect enabled" },
   { "Makes no attempt to reconnect with `reconnection = false`",
     "should not try to reconnect with incorrect port when reconnection disabled" },
   { "Counts attempts the same when another socket is opened meanwhile",
@@ -219,6 +221,7 @@ add("URL", "socketio/url", "the request", {
   { "Goes to a path of its own, apart from the namespace",
     "goes to the path, with the query in front of what we add" },
   { "Has one slash behind the path", "has exactly one slash behind the path" },
+  { "Has none with `add_trailing_slash = false`", "has no slash behind the path if it is told so" },
 })
 add("URL", "interop/options", "the option", {
   { "Works with a path of the server's", "path leads to another path" },
@@ -244,9 +247,13 @@ add("transport", "interop/protocol", "the protocol", {
 add("transport", "socketio/handshake", "the handshake", {
   { "Makes the request of host, port, path and query", "hands the URL on in parts" },
   { "Leaves a default port out", "leaves a default port out of the Host header" },
+  { "Adds a timestamp against caches (`timestamp_requests`, `timestamp_param`)",
+    "is never the same request twice, if it is to have a timestamp" },
 })
 add("transport", "interop/options", "the option", {
   { "Goes through a proxy (the `agent` option)", "proxy leads through an HTTP proxy, plain and TLS" },
+  { "Goes through the environment's proxy, but for the hosts of `no_proxy`",
+    "proxy of the environment is used, but for the hosts of no_proxy" },
   { "Offers subprotocols", "protocols offers subprotocols" },
   { "Offers permessage-deflate", "compression offers permessage-deflate, and is off by default" },
   { "Accepts `transports` that name the websocket", "transports may name the websocket" },
@@ -274,7 +281,6 @@ out_of_scope("transport", "polling", {
   "Tries the next transport with `tryAllTransports`; takes transport classes of the script's",
   "Encodes binary data in base64 (`forceBase64`, no ArrayBuffer)",
   "Keeps cookies of the server between requests (`withCredentials`)",
-  "Adds a timestamp against caches (`timestampRequests`)",
 })
 out_of_scope("transport", "browser-only", {
   "Receives and sends Blobs",

@@ -330,6 +330,7 @@ options.transport = {
 --- Options of socketio.connect, socketio.manager and endpoint:open.
 options.socket = options.merge(options.transport, {
   path = { type = "string", default = "/socket.io/", check = check_path },
+  add_trailing_slash = { type = "boolean", default = true },
   query = {
     type = { "table", "string", "function" }, check = options.check_query,
   },
@@ -367,6 +368,8 @@ options.socket = options.merge(options.transport, {
   compression = { type = "boolean", default = false },
   protocols = { type = { "string", "table" }, check = check_protocols },
   server_name = { type = "string", check = no_control },
+  timestamp_requests = { type = "boolean", default = false },
+  timestamp_param = { type = "string", default = "t", check = no_control },
   transports = { type = "table", check = check_transports },
 })
 

@@ -180,6 +180,19 @@ describe("a connection", function()
       assert.same({ 1, 2 }, seen)
     end)
 
+  it("should try to reconnect twice and fail when requested two attempts with "
+    .. "incorrect address and reconnect enabled", function()
+      local manager = servers:manager({ url = "http://127.0.0.1:9" },
+        { reconnection_attempts = 2, reconnection_delay = 0.01 })
+      manager:socket "/asd"
+      local seen = {}
+      manager:on("reconnect_attempt", function(n) seen[#seen + 1] = n end)
+      manager:on("reconnect_error", function(err) seen[#seen + 1] = err.phase end)
+      await(manager, "reconnect_failed")
+      linger()
+      assert.same({ 1, "tcp", 2, "tcp" }, seen)
+    end)
+
   it("should not try to reconnect and should form a connection when connecting "
     .. "to correct port with default timeout", function()
       local manager = servers:manager(server, { reconnection_delay = 0.01 })

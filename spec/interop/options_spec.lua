@@ -208,6 +208,21 @@ describe("the option", function()
       assert.is_nil(tostring(err):find("p@ss", 1, true))
     end)
 
+    it("of the environment is used, but for the hosts of no_proxy", function()
+      local proxy = servers:peers("proxies/launch", json.array {})
+      local getenv, environment = os.getenv, { http_proxy = proxy.url }
+      os.getenv = function(name) return environment[name] end -- luacheck: ignore
+      finally(function() os.getenv = getenv end) -- luacheck: ignore
+      local function requests()
+        return #servers:peers("proxies/report", { id = proxy.id }).requests
+      end
+      handshake(servers.v4)
+      assert.equal(1, requests())
+      environment.no_proxy = "example.com,localhost,127.0.0.1"
+      handshake(servers.v4)
+      assert.equal(1, requests())
+    end)
+
     it("that refuses is an error of its own phase", function()
       local proxy = servers:peers("proxies/launch", { refuse = { status = 403 } })
       local err = failure(servers.v4, { proxy = proxy.url })

@@ -76,6 +76,22 @@ describe("the handshake", function()
   it("goes to another path", function()
     assert.equal("/custom/?EIO=4&transport=websocket",
       build("https://host/ns", { path = "/custom" }).path)
+    assert.equal("/custom?EIO=4&transport=websocket",
+      build("https://host/ns", { path = "/custom", add_trailing_slash = false })
+        .path)
+  end)
+
+  it("is never the same request twice, if it is to have a timestamp", function()
+    local seen = {}
+    for _, param in ipairs { "t", "t", "no cache" } do
+      local flat, query = build("https://host?a=1",
+        { timestamp_requests = true, timestamp_param = param })
+      assert.matches("^/socket%.io/%?a=1&" .. param:gsub(" ", "%%%%20")
+        .. "=%x+&EIO=4", flat.path)
+      assert.equal("a=1", query)
+      assert.is_nil(seen[flat.path])
+      seen[flat.path] = true
+    end
   end)
 
   it("goes through a proxy, unless it is told otherwise", function()

@@ -102,6 +102,15 @@ describe("the request", function()
     assert.equal("/?EIO=4&transport=websocket", url.request_target("/", nil, 4))
   end)
 
+  it("has no slash behind the path if it is told so", function()
+    for _, path in ipairs { "/x", "/x/", "/x//" } do
+      assert.equal("/x?EIO=4&transport=websocket",
+        url.request_target(path, nil, 4, false))
+    end
+    assert.equal("/?EIO=4&transport=websocket",
+      url.request_target("/", nil, 4, false))
+  end)
+
   it("writes a query table in order, escaped", function()
     assert.equal("%26a=%26%3D%3Fa&b=true&c=5&d=0.5&e=%C3%A9",
       url.query_text { ["&a"] = "&=?a", b = true, c = 5.0, d = 0.5, e = "é" })

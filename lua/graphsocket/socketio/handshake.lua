@@ -5,6 +5,7 @@
 -- header is never older than the connection. They may wait; what they return
 -- is checked here as the options were.
 
+local core = require "graphsocket.core"
 local errors = require "graphsocket.errors"
 local loop = require "graphsocket.loop"
 local options = require "graphsocket.options"
@@ -101,6 +102,19 @@ local function protocols_text(protocols)
   return protocols
 end
 
+-- The target of the request; with timestamp_requests no two are the same, so
+-- that no cache on the way can answer.
+local function target(opts, query, version)
+  if opts.timestamp_requests then
+    local stamp = ("%x%04x"):format(math.floor(loop.time() * 1000),
+      math.floor(core.random() * 0x10000))
+    query = url.join_queries(query,
+      url.query_text { [opts.timestamp_param] = stamp })
+  end
+  return url.request_target(opts.path, query, version == 3 and 3 or 4,
+    opts.add_trailing_slash)
+end
+
 --- The core's options for one connection.
 ---@param parts table of url.parse
 ---@param opts table options of the manager
@@ -120,7 +134,7 @@ function handshake.options(parts, opts, asked, timeout, revision)
     host = parts.host;
     port = parts.port;
     tls = parts.secure;
-    path = url.request_target(opts.path, query, version == 3 and 3 or 4);
+    path = target(opts, query, version);
     engine = version;
     headers = header_text(parts, asked.headers);
     timeout = timeout < math.huge and timeout or nil;

@@ -140,9 +140,11 @@ end
 ---@param path string the option `path`
 ---@param query string|nil
 ---@param version integer revision of Engine.IO to ask for
+---@param slashed boolean|nil false: without a slash behind the path
 ---@return string
-function url.request_target(path, query, version)
-  path = path:gsub("/*$", "") .. "/"
+function url.request_target(path, query, version, slashed)
+  path = path:gsub("/*$", "")
+  if slashed ~= false or path == "" then path = path .. "/" end
   return ("%s?%sEIO=%d&transport=websocket"):format(
     path, query and query .. "&" or "", version)
 end
