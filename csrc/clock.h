@@ -5,27 +5,25 @@
 #include <stdint.h>
 #include <time.h>
 
-/* gs_clock_ms returns a time that never goes back and goes on while the
- * machine is suspended, so that a heartbeat missed in a suspend is seen at
- * once; in milliseconds. */
+/* Never goes back, and goes on while the machine is suspended, so that a
+ * heartbeat missed in a suspend is seen at once. */
+#ifdef CLOCK_BOOTTIME
+  #define GS_CLOCK CLOCK_BOOTTIME
+#else
+  #define GS_CLOCK CLOCK_MONOTONIC
+#endif
+
+/* gs_clock_ms returns that clock in milliseconds. */
 static inline uint64_t gs_clock_ms(void) {
   struct timespec now;
-#ifdef CLOCK_BOOTTIME
-  clock_gettime(CLOCK_BOOTTIME, &now);
-#else
-  clock_gettime(CLOCK_MONOTONIC, &now);
-#endif
+  clock_gettime(GS_CLOCK, &now);
   return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* gs_clock_seconds returns the same time in seconds. */
+/* gs_clock_seconds returns it in seconds. */
 static inline double gs_clock_seconds(void) {
   struct timespec now;
-#ifdef CLOCK_BOOTTIME
-  clock_gettime(CLOCK_BOOTTIME, &now);
-#else
-  clock_gettime(CLOCK_MONOTONIC, &now);
-#endif
+  clock_gettime(GS_CLOCK, &now);
   return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 

@@ -50,6 +50,24 @@ describe("graphsocket.errors", function()
     assert.is_true(err.retryable)
   end)
 
+  it("says what will fail again, however long one waits", function()
+    local function is_final(fields)
+      fields.message = "m"
+      return errors.is_final(errors.new(fields))
+    end
+    for _, status in ipairs { 400, 401, 403, 404 } do
+      assert.is_true(is_final { kind = "graph", status = status })
+      assert.is_false(is_final {
+        kind = "graph", status = status, retryable = true })
+    end
+    assert.is_true(is_final { kind = "usage" })
+    assert.is_true(is_final { kind = "auth" })
+    for _, kind in ipairs { "network", "tls", "timeout", "closed", "state" } do
+      assert.is_false(is_final { kind = kind })
+    end
+    assert.is_false(is_final { kind = "graph", status = 503 })
+  end)
+
   it("keeps the peer's data untouched and out of the text", function()
     local data = { secret = "https://h/?token=t" }
     local err = errors.new { kind = "protocol", message = "no", data = data }

@@ -68,6 +68,10 @@ describe("graphsocket.resource", function()
       assert.matches("the drive id " .. why:gsub("^control",
         "must not contain control"), message, 1, true)
     end
+    local _, first = resource.parse { site = "a/b", list = "c?d" }
+    assert.matches("the site id", first, 1, true)
+    _, first = resource.parse { drive = "d", list = "l" }
+    assert.matches("list must be true in { drive, list }", first, 1, true)
     for _, id in ipairs { 5, true, {} } do
       local _, message = resource.parse { list = id }
       assert.matches("the list id must be a string", message, 1, true)

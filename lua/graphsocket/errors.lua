@@ -165,6 +165,16 @@ function errors.new(fields)
   return setmetatable(err, metatable)
 end
 
+local FINAL_STATUS = { [400] = true, [401] = true, [403] = true, [404] = true }
+
+--- True if what failed will fail again, however long one waits.
+---@param err graphsocket.error
+---@return boolean
+function errors.is_final(err)
+  return not err.retryable
+    and (FINAL_STATUS[err.status] or err:is_kind("auth", "usage"))
+end
+
 --- True for an object made by errors.new.
 ---@param value any
 ---@return boolean

@@ -12,12 +12,13 @@ local resource = {}
 
 local SUFFIX = "/subscriptions/socketIo"
 
--- Words of a pattern in capitals are ids; |items| says where the delta feed
--- lies; |table_keys| is the table form.
+-- Words of a path in capitals are ids; |delta| says where the feed of changes
+-- lies; |keys| are those of the table form, of which |flag| must be true.
 local FORMS = {
-  { path = "/me/drive/root", delta = "delta", keys = "me" },
+  { path = "/me/drive/root", delta = "delta", keys = "me", flag = "me" },
   { path = "/drives/DRIVE/root", delta = "delta", keys = "drive" },
-  { path = "/drives/DRIVE/list", delta = "items/delta", keys = "drive list" },
+  { path = "/drives/DRIVE/list", delta = "items/delta", keys = "drive list",
+    flag = "list" },
   { path = "/lists/LIST", delta = "items/delta", keys = "list" },
   { path = "/groups/GROUP/drive/root", delta = "delta", keys = "group" },
   { path = "/sites/SITE/lists/LIST/drive/root", delta = "delta",
@@ -38,6 +39,8 @@ local function split(path)
 end
 
 for _, form in ipairs(FORMS) do form.words = split(form.path:sub(2)) end
+
+local function is_id(word) return word:find("^%u+$") ~= nil end
 
 -- Returns what is wrong with an id, or nil.
 local function id_fault(id)
@@ -76,10 +79,13 @@ end
 ---@field is_me boolean whether it is the signed-in user's own drive
 ---@field is_list boolean whether the feed has list items, not drive items
 
+-- Returns the resource, or nil and what is wrong with an id.
 local function make(form, ids)
   local words = {}
   for i, word in ipairs(form.words) do
-    words[i] = ids[word] and escape(ids[word]) or word
+    local fault = is_id(word) and id_fault(ids[word])
+    if fault then return nil, ("the %s id %s"):format(word:lower(), fault) end
+    words[i] = is_id(word) and escape(ids[word]) or word
   end
   local path = "/" .. table.concat(words, "/")
   return {
@@ -91,22 +97,15 @@ local function make(form, ids)
   }
 end
 
--- Returns the ids if the words of a path fit |form|, else nil; or nil and what
--- is wrong with an id.
+-- Returns the ids if the words of a path fit |form|, else nil.
 local function match(form, words)
-  if #words ~= #form.words then return end
+  if #words ~= #form.words then return nil end
   local ids = {}
   for i, expected in ipairs(form.words) do
-    if expected:find("^%u+$") then
+    if is_id(expected) then
       ids[expected] = unescape(words[i])
     elseif expected ~= words[i] then
-      return
-    end
-  end
-  for name, id in pairs(ids) do
-    local message = id_fault(id)
-    if message then
-      return nil, ("the %s id %s"):format(name:lower(), message)
+      return nil
     end
   end
   return ids
@@ -122,40 +121,32 @@ local function parse_path(text)
   end
   local words = split(path)
   for _, form in ipairs(FORMS) do
-    local ids, message = match(form, words)
+    local ids = match(form, words)
     if ids then return make(form, ids) end
-    if message then return nil, message end
   end
   return nil, "unknown resource"
 end
 
-local function parse_table(given)
+local function form_of(given)
   local names = {}
   for name in pairs(given) do names[#names + 1] = tostring(name) end
   table.sort(names)
   local keys = table.concat(names, " ")
   for _, form in ipairs(FORMS) do
-    if form.keys == keys then
-      local ids = {}
-      for _, word in ipairs(form.words) do
-        if word:find("^%u+$") then ids[word] = given[word:lower()] end
-      end
-      if keys == "me" and given.me ~= true then
-        return nil, "me must be true"
-      end
-      if keys == "drive list" and given.list ~= true then
-        return nil, "list must be true beside drive"
-      end
-      for name, id in pairs(ids) do
-        local message = id_fault(id)
-        if message then
-          return nil, ("the %s id %s"):format(name:lower(), message)
-        end
-      end
-      return make(form, ids)
-    end
+    if form.keys == keys then return form end
   end
-  return nil, "unknown resource"
+end
+
+local function parse_table(given)
+  local form = form_of(given)
+  if not form then return nil, "unknown resource" end
+  if form.flag and given[form.flag] ~= true then
+    return nil, ("%s must be true in { %s }")
+      :format(form.flag, form.keys:gsub(" ", ", "))
+  end
+  local ids = {}
+  for _, word in ipairs(form.words) do ids[word] = given[word:lower()] end
+  return make(form, ids)
 end
 
 --- Reads a resource.

@@ -281,13 +281,6 @@ local function try_again(self, err)
   update(self, { err = err, delay = delay, attempts = self._failures })
 end
 
-local FINAL_STATUS = { [400] = true, [401] = true, [403] = true, [404] = true }
-
-local function is_final(err)
-  return not err.retryable and (FINAL_STATUS[err.status]
-    or err:is_kind("auth", "usage"))
-end
-
 local function fail(self, err)
   self._over = "failed"
   self._outbox:flush()
@@ -342,7 +335,7 @@ local function fetch(self, attempt)
     }
   end
   self._last.error = err
-  if is_final(err) then return fail(self, err) end
+  if errors.is_final(err) then return fail(self, err) end
   self._attempt = nil
   self._outbox:tell("error", err)
   try_again(self, err)

@@ -221,13 +221,6 @@ local function fail(self, err)
   tell_error(self, err, true)
 end
 
-local FINAL_STATUS = { [400] = true, [401] = true, [403] = true, [404] = true }
-
-local function is_final(err)
-  return not err.retryable and (FINAL_STATUS[err.status]
-    or err:is_kind("auth", "usage"))
-end
-
 -- A round ---------------------------------------------------------------------
 
 -- The feed shows what an item is, not what happened to it. Created: it came
@@ -364,7 +357,7 @@ local function work(self)
       message = "the round raised an error, which was reported",
     }
   end
-  if err and is_final(err) then return fail(self, err) end
+  if err and errors.is_final(err) then return fail(self, err) end
   conclude(self, summary, err)
 end
 

@@ -129,6 +129,8 @@ describe("an emitter", function()
       true)
     assert.matches("bad argument #1 to 'on': give the name of the event, "
       .. "got number", message("on", 1, print), 1, true)
+    assert.matches('call it with a colon, as in socket:on("name", fn)',
+      message("on", print), 1, true)
     for _, name in ipairs { "on_any", "prepend_any", "on_any_outgoing",
       "prepend_any_outgoing", "off_any", "off_any_outgoing" } do
       assert.matches(("bad argument #1 to '%s'"):format(name),

@@ -69,10 +69,12 @@ local function without(list, handler)
 end
 
 local function check_event(event, method)
-  if type(event) ~= "string" then
-    error(("bad argument #1 to '%s': give the name of the event, got %s")
-      :format(method, type(event)), 3)
-  end
+  if type(event) == "string" then return end
+  -- What "on" gets in the place of a name if it is called with a dot.
+  local hint = type(event) == "function" and ": call it with a colon, as in "
+    .. "socket:" .. method .. '("name", fn)' or ""
+  error(("bad argument #1 to '%s': give the name of the event, got %s%s")
+    :format(method, type(event), hint), 3)
 end
 
 local function check_handler(handler, index, method)
