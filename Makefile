@@ -125,8 +125,14 @@ $(BUILD)/target/%: spec/fuzz/%.c $(ARCHIVE)
 unit: $(UNITS) ## C unit tests
 	@scripts/suite "C units$(NOTE)" "$(RUNNER)" $(UNITS)
 
-spec: $(CORE) ## busted specs with LUA; some: make spec SPECS=spec/url_spec.lua
+spec: $(CORE) core-for-nginx ## busted specs with LUA; some: make spec SPECS=spec/url_spec.lua
 	@scripts/suite "specs, $(LUA_BIN)$(NOTE)" "$(or $(INTERPRETER),$(LUA_BIN)) scripts/busted.lua" $(SPECS)
+
+# nginx runs LuaJIT whatever runs the specs; without LuaJIT they are skipped.
+.PHONY: core-for-nginx
+core-for-nginx:
+	@! pkg-config --exists luajit || $(MAKE) --no-print-directory LUA=luajit BUILD=build SANITIZE= COVERAGE= \
+	  build/luajit/graphsocket/core.so
 
 servers: ## the tests of the Graph simulator and the other test servers
 	@scripts/suite "test servers" "node --test --test-reporter=tap" $(sort $(wildcard spec/support/test/*.test.js))

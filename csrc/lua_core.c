@@ -6,6 +6,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "claim.h"
 #include "clock.h"
 #include "errors.h"
 #include "fields.h"
@@ -168,6 +169,22 @@ static int lgs_utf8_valid(lua_State *L) {
   return 1;
 }
 
+/* core.claim(name) tells whether this Lua state is the first of its process
+ * that claims the name. */
+static int lgs_claim(lua_State *L) {
+  static const char key[] = "graphsocket.claim_owner";
+  const char *name = luaL_checkstring(L, 1);
+  lua_getfield(L, LUA_REGISTRYINDEX, key);
+  uint64_t owner = (uint64_t)lua_tonumber(L, -1);
+  if (!owner) {
+    owner = gs_claim_owner();
+    lua_pushnumber(L, (lua_Number)owner);
+    lua_setfield(L, LUA_REGISTRYINDEX, key);
+  }
+  lua_pushboolean(L, gs_claim(name, owner));
+  return 1;
+}
+
 /* ---- the module ---- */
 
 static const luaL_Reg functions[] = {
@@ -177,6 +194,7 @@ static const luaL_Reg functions[] = {
     {"random_bytes", lgs_random_bytes},
     {"poll", lgs_poll},
     {"utf8_valid", lgs_utf8_valid},
+    {"claim", lgs_claim},
     {"url_parse", lgs_url_parse},
     {"url_resolve", lgs_url_resolve},
     {"url_escape", lgs_url_escape},

@@ -114,6 +114,9 @@ local source = {
   accept = function()
     return thread:wake_accept()
   end,
+  stop = function()
+    engine.stop()
+  end,
 }
 
 --- Starts the I/O thread, unless it runs.
@@ -122,6 +125,12 @@ local source = {
 function engine.start()
   if thread then
     return true
+  end
+  local why, misuse = loop.cannot_start()
+  if misuse then
+    error(why, 0)
+  elseif why then
+    return nil, errors.new { kind = "closed", message = why }
   end
   local started, fields = core.engine()
   if not started then

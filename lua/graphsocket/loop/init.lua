@@ -71,7 +71,9 @@ end
 ---@return table task task:await([timeout]) -> true, results | false, err
 function loop.spawn(fn, ...)
   check_function(fn, "spawn", 2)
-  return wait.spawn(fn, ...)
+  local new = wait.spawn(fn, ...)
+  pump.start_if_auto()
+  return new
 end
 
 --- Waits. Tasks and handlers run meanwhile.
@@ -82,11 +84,15 @@ function loop.sleep(seconds)
   wait.sleep(seconds)
 end
 
+local function stopwatch_of_host()
+  return pump.host and pump.host.stopwatch
+end
+
 --- Makes a queue: q:push(fn, ...) runs fn(...) in a task, after what was pushed
 --- before has returned. q:size() -> how many wait.
 ---@return table queue
 function loop.queue()
-  return queue.new(wait.spawn, guard.call)
+  return queue.new(wait.spawn, guard.call, stopwatch_of_host)
 end
 
 local Timer = {}
@@ -128,9 +134,7 @@ end
 function loop.hold(object)
   holds.add(object)
   pump.paused = false
-  if pump.host and pump.host.auto then
-    pump.start()
-  end
+  pump.start_if_auto()
   pump.changed()
 end
 
@@ -144,7 +148,8 @@ end
 --- Makes |source| the one source of events. Its functions: fd() -> the wake fd,
 --- readable while events wait; dispatch() -> count hands events to their sinks;
 --- wake() makes the fd readable once; and optionally alarm(seconds), which does
---- so later, and active(), which tells whether an event can still come.
+--- so later, active(), which tells whether an event can still come, and for
+--- nginx listen(), accept() and stop() (engine.lua).
 ---@param source table|nil nil: none
 function loop.attach(source)
   if pump.source and pump.source ~= source and pump.host
@@ -181,6 +186,16 @@ function loop.host(name)
   end
   pump.changed()
   return name
+end
+
+--- Why a source must not start here, if it must not.
+---@return string|nil sentence
+---@return boolean|nil misuse it is the program's mistake
+function loop.cannot_start()
+  local host = pump.pick()
+  if host.cannot_start then
+    return host.cannot_start()
+  end
 end
 
 -- Running ---------------------------------------------------------------------

@@ -13,6 +13,8 @@
 --   has_loop = true
 --   cannot_wait() -> nil, or a sentence that says why the caller cannot wait
 --       here and what to do about it
+--   cannot_start() -> nil, or a sentence that says why the I/O thread must not
+--       start now, and whether that is the program's mistake (optional)
 -- and, if the host has coroutines which wait in its own way,
 --   start(pump)     has a new coroutine of the host call pump.run_background()
 --   spawn(fn, arg)  has a new coroutine of the host call fn(arg); called by the
@@ -21,7 +23,10 @@
 --       adapter sets waiter.on_open, which is called at that moment, often by
 --       the pump, and must not switch coroutines: pump.ready{run = fn} has fn
 --       called by the pump, outside of any sink
---   auto            the pump starts with the first held object, without run()
+--   auto            the pump starts with the first held object or task, without
+--       run()
+--   stopwatch       now() and check(began, subject), called before and after
+--       each function of a queue (optional)
 -- or, if the host calls back and has no coroutines,
 --   attach(pump)    the adapter was chosen: from now on it calls pump.turn()
 --       when pump.source.fd() is readable and when pump.timeout() is over

@@ -364,4 +364,20 @@ function pump.start()
   end
 end
 
+--- Inside nginx nobody need call run(). A worker that is about to exit takes no
+--- more work, and says so only to those who wait for it.
+function pump.start_if_auto()
+  local host = pump.pick()
+  if pump.background or not host.auto then
+    return
+  end
+  local why, misuse
+  if not pump.source then
+    why, misuse = host.cannot_start()
+  end
+  if misuse or not why then
+    pump.start()
+  end
+end
+
 return pump

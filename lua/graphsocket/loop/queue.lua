@@ -18,13 +18,15 @@ local unpack = table.unpack or unpack
 local PACKED = {}
 
 local function drain(self)
-  local items = self._items
+  local items, stopwatch = self._items, self._stopwatch and self._stopwatch()
   while self._first < self._last do
     local at = self._first
     local fn, a, b = items[at], items[at + 1], items[at + 2]
     items[at], items[at + 1], items[at + 2] = nil, nil, nil
     self._first = at + 3
+    local began = stopwatch and stopwatch.now()
     if a == PACKED then fn(unpack(b, 1, b.n)) else fn(a, b) end
+    if began then stopwatch.check(began, a ~= PACKED and a or b[1]) end
   end
 end
 
@@ -66,7 +68,9 @@ end
 
 ---@param spawn function loop.spawn
 ---@param call function loop.call: protected, reports errors
-local function new(spawn, call)
+---@param stopwatch nil|fun(): table|nil what looks after the time of each function:
+---  now() -> number, check(number, first argument)
+local function new(spawn, call, stopwatch)
   return setmetatable({
     _items = {}, -- three slots a function, from _first up to below _last
     _first = 1,
@@ -74,6 +78,7 @@ local function new(spawn, call)
     _busy = false, -- a task runs drain, or is about to
     _spawn = spawn,
     _call = call,
+    _stopwatch = stopwatch,
   }, Queue)
 end
 

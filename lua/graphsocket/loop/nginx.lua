@@ -1,0 +1,324 @@
+--- Host adapter for nginx (ngx_lua, OpenResty): the pump is a timer, tasks are
+--- light threads, a wait in a request is a semaphore. The contract is on top of
+--- plain.lua.
+--
+-- A worker of nginx is never blocked: the I/O thread wakes it through a private
+-- Unix socket, which the pump reads with a cosocket. That read needs no
+-- `resolver`, no `lua_ssl_*`, and never times out: an idle hour would fill the
+-- error log otherwise. Deadlines are alarms of the I/O thread instead.
+--
+-- Life, in the order of what nginx does to a worker:
+--   - The pump starts with the first object that is held, also in init_worker,
+--     as a timer with no delay. The I/O thread never starts in the master:
+--     threads do not survive fork().
+--   - The memory of a timer is freed at its end only (openresty#373), so after
+--     LIFETIME the pump hands over to a fresh timer. Events wait in the queue
+--     meanwhile. Tasks that are under way stay in the old timer, which ends
+--     with the last of them.
+--   - A supervisor, ngx.timer.every, starts the pump again if nginx has dropped
+--     its timer, as it does past lua_max_running_timers.
+--   - When the worker is to exit, nginx calls pending timers at once, so the
+--     supervisor knows and wakes the pump; should nginx drop even that call, the
+--     pump looks itself after LOOK. Within GRACE the sockets are closed, waits of
+--     requests end, and the I/O thread is joined; then nothing of ours is left
+--     that could keep the old worker.
+--
+-- Two more things that ngx_lua is peculiar in: light threads of one timer are
+-- found by a walk over all that it ever had, so they are used again instead of
+-- made anew; and a read that finds bytes lets nobody else run, so in a burst
+-- the pump has to sleep. That is for a millisecond, as ngx.sleep(0) logs a
+-- warning each time unless nginx is patched as OpenResty's is.
+
+local core = require "graphsocket.core"
+local semaphore = require "ngx.semaphore"
+
+local ngx = ngx
+local huge, min = math.huge, math.min
+
+local LIFETIME = 300 -- seconds of one timer
+local SUPERVISE = 5 -- seconds between two looks of the supervisor
+local LOOK = 10 -- seconds of a wait at most
+local GRACE = 0.8 -- seconds for all that is to be done at the exit
+local IDLE_THREADS = 16 -- that a timer keeps for tasks to come
+local BLOCKED = 0.1 -- seconds that a handler may keep the worker
+local HOGGED = 0.003 -- seconds after which the pump lets nginx turn its loop
+local FOREVER = 24 * 3600 -- seconds; nginx counts milliseconds in 32 bits
+
+local adapter = { name = "nginx", has_loop = true, auto = true }
+
+local pump
+local supervised -- the supervisor's timer exists
+local pending -- the timer that nginx was asked for and has not called yet
+local current -- the timer whose pump runs
+local timers = {} -- timer -> true: those that have not ended
+local leaving -- when GRACE is over; nil: the worker is not to exit
+
+-- Where one may wait ----------------------------------------------------------
+
+local YIELDING = {
+  rewrite = true, server_rewrite = true, access = true, content = true,
+  timer = true, preread = true, ssl_cert = true, ssl_session_fetch = true,
+  ssl_client_hello = true,
+}
+
+function adapter.cannot_wait()
+  local phase = ngx.get_phase()
+  if not YIELDING[phase] then
+    return ("nginx cannot wait in the phase %s: this works in rewrite_by_lua*, "
+      .. "access_by_lua*, content_by_lua*, ssl_certificate_by_lua* and in "
+      .. "timers, as ngx.timer.at(0, function() ... end)"):format(phase)
+  end
+end
+
+--- Why the I/O thread must not start here.
+---@return string|nil sentence
+---@return boolean|nil misuse it is the program's mistake
+function adapter.cannot_start()
+  if ngx.get_phase() == "init" then
+    return "graphsocket cannot start in init_by_lua*: the workers are forked "
+      .. "later, and no thread lives on in them; start it in "
+      .. "init_worker_by_lua* or a later phase", true
+  elseif ngx.worker.exiting() then
+    return "this worker of nginx is about to exit"
+  elseif not core.claim("nginx." .. ngx.config.subsystem) then
+    return "graphsocket runs in another Lua state of this nginx worker "
+      .. "already: lua_code_cache is off, which gives each request a state of "
+      .. "its own; switch it on", true
+  end
+end
+
+-- Light threads ---------------------------------------------------------------
+
+local function release(timer)
+  timer.busy = timer.busy - 1
+  if timer.busy == 0 and timer.over then
+    timer.over:post()
+  end
+end
+
+-- A light thread: runs one task after the other. A killed one never returns.
+local function serve(timer, thread)
+  local idle = timer.idle
+  repeat
+    local fn, arg = thread.fn, thread.arg
+    thread.fn, thread.arg = nil, nil
+    fn(arg)
+    release(timer)
+    local is_kept = #idle < IDLE_THREADS
+    if is_kept then
+      idle[#idle + 1] = thread
+    end
+    while is_kept and not thread.fn do
+      thread.called:wait(FOREVER)
+    end
+  until not is_kept
+  timer.threads[thread] = nil
+end
+
+function adapter.spawn(fn, arg)
+  local timer = current
+  local thread = table.remove(timer.idle)
+  timer.busy = timer.busy + 1
+  if thread then
+    thread.fn, thread.arg = fn, arg
+    thread.called:post()
+    return
+  end
+  thread = { fn = fn, arg = arg, called = semaphore.new(), co = nil }
+  timer.threads[thread] = true
+  thread.co = ngx.thread.spawn(serve, timer, thread)
+end
+
+function adapter.park(waiter)
+  local opened = semaphore.new()
+  waiter.on_open = function()
+    opened:post()
+  end
+  while not waiter.open do
+    opened:wait(FOREVER)
+  end
+end
+
+-- Handlers that block ---------------------------------------------------------
+
+-- nginx looks at the clock once a turn of its loop, so this is how long it has
+-- not turned; a handler that waited has let it turn meanwhile.
+local function since_turn()
+  return core.time() - ngx.now()
+end
+
+local function check(began, subject)
+  local blocked = min(core.now() - began, since_turn())
+  if blocked > BLOCKED then
+    ngx.log(ngx.WARN, ("graphsocket: a handler of %s kept this worker from its "
+      .. "requests for %.2f s: let it wait by cosockets, or do less at a time")
+      :format(tostring(subject), blocked))
+  end
+end
+
+adapter.stopwatch = { now = core.now, check = check }
+
+-- The pump --------------------------------------------------------------------
+
+local function warn(...)
+  ngx.log(ngx.WARN, "graphsocket: ", ...)
+end
+
+-- Connects the wake socket of a timer.
+local function connect(source)
+  local path, why = source.listen()
+  if not path then
+    return nil, why
+  end
+  local socket = ngx.socket.tcp()
+  socket:settimeout(FOREVER * 1000)
+  local connected
+  connected, why = socket:connect("unix:" .. path)
+  -- Also cleans up after a connect that failed.
+  local accepted, refused = source.accept()
+  if connected and accepted then
+    return socket
+  end
+  socket:close()
+  return nil, connected and refused or why
+end
+
+-- The wake socket cannot be had: nginx is short of worker_connections, say.
+local function wait_without_socket(timer, why, timeout)
+  if not timer.has_warned then
+    timer.has_warned = true
+    warn("no wake socket (", why, "), events are looked for once a second")
+  end
+  ngx.sleep(min(timeout or huge, 1))
+end
+
+local function set_alarm(timer, source, seconds)
+  local now = core.now()
+  -- An alarm that comes too early does no harm, and costs less than another.
+  if not timer.alarm or timer.alarm <= now or now + seconds < timer.alarm then
+    timer.alarm = now + seconds
+    source.alarm(seconds)
+  end
+end
+
+-- One step of the end.
+local function leave(source)
+  leaving = leaving or core.now() + GRACE
+  if next(pump.parked) and core.now() < leaving then
+    return
+  end
+  source.stop()
+  for waiter in pairs(pump.parked) do
+    waiter:fire()
+  end
+end
+
+function adapter.wait(_, timeout, source)
+  local timer = current
+  if ngx.worker.exiting() then
+    leave(source)
+    if pump.source ~= source then
+      return
+    end
+    timeout = min(timeout or huge, leaving - core.now())
+  elseif pump.now() > timer.ends then
+    return "leave"
+  end
+  if timeout == 0 or since_turn() > HOGGED then
+    return ngx.sleep(0.001)
+  end
+  if timer.source ~= source then
+    timer.source, timer.alarm = source, nil
+    local socket, why = connect(source)
+    if not socket then
+      timer.source = nil
+      return wait_without_socket(timer, why, timeout)
+    end
+    timer.socket, timer.has_warned = socket, false
+  end
+  set_alarm(timer, source, min(timeout or huge, LOOK))
+  if not timer.socket:receiveany(4096) then
+    timer.source = nil -- that I/O thread was stopped
+  end
+end
+
+-- Waits for the tasks of a timer whose pump has ended; at the exit not for long.
+local function wait_for_tasks(timer)
+  timer.over = semaphore.new()
+  while timer.busy > 0 and not ngx.worker.exiting() do
+    timer.over:wait(FOREVER)
+  end
+  local deadline = core.now() + GRACE / 4
+  while timer.busy > 0 and core.now() < deadline do
+    timer.over:wait(deadline - core.now())
+  end
+  for thread in pairs(timer.threads) do
+    ngx.thread.kill(thread.co)
+  end
+end
+
+local function run(_, timer)
+  if pending ~= timer then
+    return -- it comes too late, there is another
+  end
+  pending, current = nil, timer
+  timer.ends = pump.now() + LIFETIME
+  timers[timer] = true
+  local ok, err = pcall(pump.run_background)
+  if timer.socket then
+    timer.socket:close()
+  end
+  wait_for_tasks(timer)
+  timers[timer] = nil
+  if not ok then
+    error(err, 0)
+  end
+end
+
+local function supervise()
+  if ngx.worker.exiting() then
+    if pump.source then
+      pump.source.wake()
+    end
+    for timer in pairs(timers) do
+      if timer.over then
+        timer.over:post()
+      end
+    end
+    return
+  end
+  if pending and pending.is_late then
+    pending, pump.background = nil, false -- nginx has dropped it
+  elseif pending then
+    pending.is_late = true
+  end
+  if not pump.background and pump.is_wanted() then
+    pump.start()
+  end
+end
+
+function adapter.start(new_pump)
+  pump = new_pump
+  supervised = supervised or assert(ngx.timer.every(SUPERVISE, supervise))
+  local timer = {
+    alarm = nil, -- when the I/O thread wakes us at the latest
+    busy = 0, -- tasks that have not ended
+    ends = nil, -- when the next one takes over
+    has_warned = false,
+    idle = {}, -- light threads without a task
+    is_late = false, -- the supervisor has seen it pending
+    over = nil, -- its pump has ended: a semaphore for the last task
+    socket = nil, -- the cosocket to the I/O thread of source
+    source = nil,
+    threads = {}, -- light thread -> true
+  }
+  pending = timer
+  local ok, why = ngx.timer.at(0, run, timer)
+  if not ok then
+    pending, pump.background = nil, false
+    warn("no timer for the pump (", why, "), the next attempt is in ",
+      SUPERVISE, " s")
+  end
+end
+
+return adapter
