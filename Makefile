@@ -55,7 +55,7 @@ LUA_FILES = $(patsubst lua/%,%,$(shell find lua -name '*.lua'))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all demo test check setup lint unit servers spec asan tsan valgrind gc-torture fuzz \
-  coverage bench install uninstall clean help FORCE
+  coverage docs bench install uninstall clean help FORCE
 
 all: ## build the C core for LUA (default 5.4) into build/
 	@scripts/setup --check build $(subst 5.,lua5.,$(LUA))
@@ -181,6 +181,9 @@ coverage: ## lines of each C file that the units and specs reach
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
 	@$(MAKE) --no-print-directory BUILD=build/coverage COVERAGE=1 CFLAGS="-O0 -g" -k unit spec || true
 	@scripts/coverage build/coverage
+
+docs: $(CORE) ## write the tables of docs/reference/ anew, from the annotations in lua/
+	@$(LUA_BIN) scripts/reference.lua
 
 bench: ## what a burst of events costs, against socket.io-client on Node
 	@scripts/setup demo luajit

@@ -153,6 +153,7 @@ build = {
     ["graphsocket.subscription"] = "lua/graphsocket/subscription.lua",
     ["graphsocket.suspend"] = "lua/graphsocket/suspend.lua",
     ["graphsocket.throttle"] = "lua/graphsocket/throttle.lua",
+    ["graphsocket.types"] = "lua/graphsocket/types.lua",
     ["graphsocket.url"] = "lua/graphsocket/url.lua",
     ["graphsocket.watch"] = "lua/graphsocket/watch.lua",
   },

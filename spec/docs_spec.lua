@@ -1,4 +1,5 @@
--- The reference must name everything that a script can use.
+-- The reference must name everything that a script can use, as the annotations
+-- of the code have it.
 
 local helper = require "spec.helper"
 local options = require "graphsocket.options"
@@ -59,4 +60,15 @@ describe("the reference of socketio", function()
       assert.is_true(names["socketio." .. name], "no row for " .. name)
     end
   end)
+end)
+
+describe("the reference", function()
+  local reference = dofile "scripts/reference.lua"
+
+  for _, path in ipairs(reference.pages()) do
+    it("is what the annotations say: " .. path, function()
+      local text = helper.read(path)
+      assert.is_true(text == reference.render(text), "stale: run make docs")
+    end)
+  end
 end)

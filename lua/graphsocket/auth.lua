@@ -26,78 +26,35 @@ end
 --- OAuth server give it. Kept until it expires (five minutes if it does not
 --- say when).
 ---@param line string a line for /bin/sh
----@param opts table|nil timeout (seconds, 60)
+---@param opts graphsocket.auth.command.options|nil
 ---@return table source
 function auth.command(line, opts)
   if type(line) ~= "string" or line == "" or line:find("%z") then
     error("auth.command: give a command line as a string, such as "
       .. '"az account get-access-token --resource-type ms-graph"', 2)
   end
-  local values = options.check("auth.command", opts, {
-    timeout = { type = "number", default = 60, min = 0.001, unit = "seconds" },
-  })
-  return require("graphsocket.auth.command").new(line, values)
+  local command = require "graphsocket.auth.command"
+  return command.new(line, options.check("auth.command", opts, command.options))
 end
-
-local function check_text(text)
-  if text == "" or text:find("%c") then
-    return "must not be empty or contain control characters"
-  end
-end
-
-local LOGIN = {
-  client_id = {
-    type = "string", check = check_text,
-    required = "give the application's id from its registration",
-  },
-  tenant = {
-    type = "string", default = "common",
-    check = function(tenant)
-      if not tenant:find("^[%w.-]+$") then
-        return 'must be a tenant\'s id or domain, or "common", '
-          .. '"organizations", "consumers"'
-      end
-    end,
-  },
-  scopes = { type = { "string", "table" }, default = "Files.Read" },
-  authority = {
-    type = "string",
-    check = function(text)
-      local url = require "graphsocket.url"
-      local parts, message = url.service(text)
-      return message or url.plain_fault(parts)
-    end,
-  },
-  cache = { type = "string", check = check_text },
-}
 
 --- A person signs in: the prompt says where and with which code. The tokens
 --- are kept in `cache`, a file of mode 0600, so that it happens once.
----@param opts table client_id, tenant ("common"), scopes ("Files.Read"), cache
----  (a path), prompt (function(info): user_code, verification_uri, message,
----  expires_in), authority
+---@param opts graphsocket.auth.device_code.options
 ---@return table source
 function auth.device_code(opts)
-  local values = options.check("auth.device_code", opts,
-    options.merge(LOGIN, { prompt = { type = "function" } }))
-  return require("graphsocket.auth.device_code").new(values)
+  local device_code = require "graphsocket.auth.device_code"
+  return device_code.new(
+    options.check("auth.device_code", opts, device_code.options))
 end
 
 --- A refresh token that was got elsewhere. The login service gives a new one
 --- with each use: `cache` keeps it.
----@param opts table client_id, refresh_token, client_secret, tenant, scopes,
----  cache, authority
+---@param opts graphsocket.auth.refresh_token.options
 ---@return table source
 function auth.refresh_token(opts)
-  local values = options.check("auth.refresh_token", opts,
-    options.merge(LOGIN, {
-      refresh_token = {
-        type = "string", check = check_text,
-        required = "give the refresh token",
-      },
-      client_secret = { type = "string", check = check_text },
-    }))
-  return require("graphsocket.auth.refresh_token").new(values)
+  local refresh_token = require "graphsocket.auth.refresh_token"
+  return refresh_token.new(
+    options.check("auth.refresh_token", opts, refresh_token.options))
 end
 
 return auth

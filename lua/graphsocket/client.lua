@@ -48,7 +48,25 @@ end
 
 local SECONDS = { type = "number", min = 0.001, unit = "seconds" }
 
-local SCHEMA = options.merge(options.transport, {
+---@class graphsocket.client.options : graphsocket.transport.options
+---@field token string|function|table a token; a function(force_refresh) that returns one and, if it knows, its life in
+---  seconds, or nil and an error; or a source of `graphsocket.auth`
+---@field cloud? "global"|"usgov"|"usgov-dod"|"china" whose hosts to use
+---@field base_url? string instead of the cloud's; absent: `https://graph.microsoft.com/v1.0` and its like
+---@field timeout? number longest silence of each phase of a request: connecting, TLS, first byte, and between two later
+---  ones
+---@field connect_timeout? number of that phase alone
+---@field tls_timeout? number of that phase alone
+---@field first_byte_timeout? number of that phase alone
+---@field idle_timeout? number of that phase alone
+---@field token_timeout? number for a token function
+---@field retries? integer how often a request of `endpoint` is tried again, if its failure may pass
+---@field max_requests? integer at once, of the client and all that stands on it
+---@field user_agent? string instead of `graphsocket/VERSION`
+---@field headers? table<string, string> of every request to Graph
+
+--- The options of graphsocket.new.
+client.options = options.merge(options.transport, {
   token = {
     type = { "string", "function", "table" },
     required = "give a string, a function(force_refresh) that returns one, or "
@@ -89,11 +107,11 @@ function metatable.__tostring(self)
 end
 
 --- Makes a client. Raises on a mistake in the options.
----@param opts table see docs; `token` is required
+---@param opts graphsocket.client.options
 ---@return graphsocket.client
 function client.new(opts)
   local where = "graphsocket.new"
-  local values = options.check(where, opts, SCHEMA)
+  local values = options.check(where, opts, client.options)
   local cloud = CLOUDS[values.cloud]
   local token = values.token
   values.token = nil
@@ -132,7 +150,7 @@ end
 
 --- Gets a websocket endpoint for a resource. Waits; failures that may pass are
 --- tried again, `retries` times.
----@param what string|table the resource: see the README for the forms
+---@param what string|table the resource
 ---@return graphsocket.endpoint|nil
 ---@return graphsocket.error|nil
 function methods:endpoint(what)
@@ -141,9 +159,8 @@ function methods:endpoint(what)
 end
 
 --- Subscribes to a resource: notifications, until close(). Returns at once.
----@param what string|table the resource, as of endpoint
----@param opts table|nil socket options, lead, quiet, max_wait,
----  notification_hosts
+---@param what string|table the resource
+---@param opts graphsocket.subscription.options|nil
 ---@return graphsocket.subscription
 function methods:subscribe(what, opts)
   check_self(self, "subscribe")
@@ -153,9 +170,8 @@ end
 
 --- Watches a resource: what changed, each change at least once, until close().
 --- Returns at once.
----@param what string|table the resource, as of endpoint
----@param opts table|nil those of subscribe; state (a path, or { load, save }),
----  from ("now" or "beginning"), poll (seconds)
+---@param what string|table the resource
+---@param opts graphsocket.watch.options|nil
 ---@return graphsocket.watch|nil
 ---@return graphsocket.error|nil of kind "state"
 function methods:watch(what, opts)

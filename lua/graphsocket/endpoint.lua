@@ -114,8 +114,8 @@ end
 
 --- Opens a Socket.IO socket on the endpoint. Starts connecting and returns at
 --- once; the client's TLS and proxy options hold unless `opts` has its own.
----@param opts table|nil socket options
----@return table socket
+---@param opts graphsocket.socket.options|nil
+---@return graphsocket.socket
 function methods:open(opts)
   if getmetatable(self) ~= metatable then
     error("call endpoint:open(…) with a colon", 2)

@@ -12,17 +12,16 @@ local loop = require "graphsocket.loop"
 local graphsocket = {
   _VERSION = core.version,
 
-  --- graphsocket.new(options) -> client
   new = client.new,
 
   --- Ways to get a token: static, command, device_code, refresh_token.
   auth = auth,
 
-  --- JSON's null, and the mark of a JSON array.
+  --- JSON's null; the same as `socketio.null`.
   null = json.null,
+
   array = json.array,
 
-  --- graphsocket.loop(name): picks the host's event loop by hand.
   loop = loop.host,
 
   run = loop.run,

@@ -314,6 +314,17 @@ local function check_proxy(proxy)
   end
 end
 
+---@class graphsocket.transport.options
+---@field ca_file? string path of a PEM file with the authorities to trust, instead of the system's
+---@field ca_path? string path of a folder of them (`openssl rehash`)
+---@field cert? string path of the client's certificate, PEM
+---@field key? string path of its key, PEM, without a passphrase; absent: it is in `cert`
+---@field verify? boolean check the server's certificate and name
+---@field proxy? string|boolean `http://user:password@host:port`; false: none. Absent: `https_proxy`, `http_proxy`,
+---  `all_proxy` and `no_proxy` of the environment decide
+---@field local_address? string IP address to connect from
+---@field insecure? boolean allow plain http and ws beyond loopback
+
 --- Options of TLS and of the way to the server: those that a client hands on
 --- to its sockets.
 options.transport = {
@@ -326,6 +337,36 @@ options.transport = {
   local_address = { type = "string", check = no_control },
   insecure = { type = "boolean", default = false },
 }
+
+---@class graphsocket.socket.options : graphsocket.transport.options
+---@field path? string path of the Engine.IO request
+---@field add_trailing_slash? boolean end the path with a slash
+---@field query? table|string|function added to the URL's query; a function is asked before each connection
+---@field extra_headers? table|function headers of the upgrade request; a function is asked before each connection
+---@field auth? table|function payload of the CONNECT packet; a function is asked before each join, and may wait
+---@field auto_connect? boolean connect at once
+---@field force_new? boolean a connection of its own
+---@field multiplex? boolean share the connection with other namespaces of the server
+---@field reconnection? boolean connect again when the connection is lost
+---@field reconnection_attempts? integer in a row; then `reconnect_failed`
+---@field reconnection_delay? number first wait; it doubles each time
+---@field reconnection_delay_max? number longest wait
+---@field randomization_factor? number 0 to 1: each wait is longer or shorter by up to this part
+---@field timeout? number from the look-up of the name to the open packet, and again until the namespace is joined
+---@field ack_timeout? number awaited for every acknowledgement; its callback then takes an error first
+---@field retries? integer events are sent one at a time, each again until it is acknowledged or this many times
+---@field reviver? fun(key: any, value: any): any for every value of an event or acknowledgement, from the inside out,
+---  as the one of `JSON.parse`: what it returns takes the value's place, nil removes it
+---@field engine? "auto"|4|3 revision of Engine.IO; 3 is what Socket.IO 2 servers speak. "auto" tells by the server's
+---  first words; one that is slow to speak costs a second connection
+---@field max_payload? integer largest message taken, attachments included
+---@field max_queue? integer received and not handled yet; past it this socket is not read
+---@field compression? boolean offer permessage-deflate; messages of 1 KiB and more are then compressed
+---@field protocols? string|string[] websocket subprotocols
+---@field server_name? string name to send (SNI) and to check, instead of the URL's host
+---@field timestamp_requests? boolean add a parameter that differs each time, against caches
+---@field timestamp_param? string its name
+---@field transports? string[] accepted for the sake of ported code; must be `{ "websocket" }`
 
 --- Options of socketio.connect, socketio.manager and endpoint:open.
 options.socket = options.merge(options.transport, {

@@ -100,6 +100,17 @@ end
 
 local SECONDS = { type = "number", min = 0, unit = "seconds" }
 
+---@class graphsocket.subscription.options : graphsocket.socket.options
+---@field auto_connect? boolean must be true or absent: a subscription connects by itself
+---@field reconnection? boolean must be true or absent: nothing that may pass is given up
+---@field reconnection_attempts? integer must be unlimited or absent
+---@field reconnection_delay? number first wait after a failure; it doubles each time
+---@field reconnection_delay_max? number longest wait
+---@field lead? number before the endpoint expires that it is renewed, less a part by chance
+---@field quiet? number silence after which a burst of notifications is told, as one; absent: each by itself
+---@field max_wait? number after which a burst that does not end is told
+---@field notification_hosts? string[] domains that a notification URL may lead to, as in `{ "svc.ms" }`; absent: any
+
 --- The options of client:subscribe, on which those of client:watch are built.
 subscription.options = options.merge(without_defaults(options.socket), {
   auto_connect = { type = "boolean", check = must_be(true) },
@@ -128,8 +139,8 @@ end
 
 ---@class graphsocket.subscription
 ---@field resource string the path that is subscribed to
----@field state string see the table above; handlers of "state" follow it
----@field connected boolean whether a line is joined
+---@field state string "fetching" "connecting" "joined" "renewing" "waiting" "failed" or "closed"
+---@field connected boolean whether a socket is joined
 local Subscription = {}
 emitter.extend(Subscription, emitter.methods)
 

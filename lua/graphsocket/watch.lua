@@ -60,6 +60,12 @@ watch.GAP = 1
 --- next look. Delta was seen to lag the push by 5 to 60 seconds.
 watch.LAG = { 2, 4, 8, 16, 32 }
 
+---@class graphsocket.watch.options : graphsocket.subscription.options
+---@field state? string|table path of the file that keeps the cursor, or `{ load = fn, save = fn }`; absent: it is not
+---  kept
+---@field from? "now"|"beginning" where to begin without a cursor; "beginning" tells of everything that is there
+---@field poll? number between two looks without any notification, at most
+
 --- The options of client:watch.
 watch.options = options.merge(subscription.options, {
   state = { type = { "string", "table" }, check = cursor.check },

@@ -107,6 +107,14 @@ local function run(line, scope)
   return out
 end
 
+---@class graphsocket.auth.command.options
+---@field timeout? number for the command
+
+--- The options of auth.command.
+command.options = {
+  timeout = { type = "number", default = 60, min = 0.001, unit = "seconds" },
+}
+
 --- Makes a source; see auth.command.
 ---@param line string
 ---@param values table timeout

@@ -15,10 +15,19 @@ local errors = require "graphsocket.errors"
 local guard = require "graphsocket.loop.guard"
 local login = require "graphsocket.auth.login"
 local loop = require "graphsocket.loop"
+local options = require "graphsocket.options"
 local scope = require "graphsocket.scope"
 local source = require "graphsocket.auth.source"
 
 local device_code = {}
+
+---@class graphsocket.auth.device_code.options : graphsocket.auth.login.options
+---@field prompt? fun(info: table) tells the person: `user_code`, `verification_uri`, `message`, `expires_in` (seconds);
+---  absent: the message is printed on stderr
+
+--- The options of auth.device_code.
+device_code.options =
+  options.merge(login.options, { prompt = { type = "function" } })
 
 local WHAT = "device login"
 

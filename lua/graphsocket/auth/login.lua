@@ -17,6 +17,48 @@ local DEFAULT_AUTHORITY = "https://login.microsoftonline.com"
 --- Longest silence of each phase for a source that no client uses, in seconds.
 local TIMEOUT = 30
 
+--- Check of a text in the options.
+---@param text string
+---@return string|nil message
+function login.check_text(text)
+  if text == "" or text:find("%c") then
+    return "must not be empty or contain control characters"
+  end
+end
+
+---@class graphsocket.auth.login.options
+---@field client_id string the application's id, from its registration
+---@field tenant? string the tenant's id or domain, or "common" "organizations" "consumers"
+---@field scopes? string|string[] what the token is to allow; `offline_access` is added
+---@field authority? string URL of the login service; absent: the cloud's
+---@field cache? string path of the file of mode 0600 that keeps the tokens; absent: they are not kept
+
+--- The options of the sources that talk to the login service.
+login.options = {
+  client_id = {
+    type = "string", check = login.check_text,
+    required = "give the application's id from its registration",
+  },
+  tenant = {
+    type = "string", default = "common",
+    check = function(tenant)
+      if not tenant:find("^[%w.-]+$") then
+        return 'must be a tenant\'s id or domain, or "common", '
+          .. '"organizations", "consumers"'
+      end
+    end,
+  },
+  scopes = { type = { "string", "table" }, default = "Files.Read" },
+  authority = {
+    type = "string",
+    check = function(text)
+      local parts, message = url.service(text)
+      return message or url.plain_fault(parts)
+    end,
+  },
+  cache = { type = "string", check = login.check_text },
+}
+
 local function encode_form(form)
   local parts = {}
   for name, value in pairs(form) do

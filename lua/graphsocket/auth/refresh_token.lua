@@ -2,9 +2,23 @@
 
 local cache = require "graphsocket.auth.cache"
 local login = require "graphsocket.auth.login"
+local options = require "graphsocket.options"
 local source = require "graphsocket.auth.source"
 
 local refresh_token = {}
+
+---@class graphsocket.auth.refresh_token.options : graphsocket.auth.login.options
+---@field refresh_token string
+---@field client_secret? string of an application that has one
+
+--- The options of auth.refresh_token.
+refresh_token.options = options.merge(login.options, {
+  refresh_token = {
+    type = "string", check = login.check_text,
+    required = "give the refresh token",
+  },
+  client_secret = { type = "string", check = login.check_text },
+})
 
 --- Makes a source; see auth.refresh_token.
 ---@param values table

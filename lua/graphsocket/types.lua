@@ -1,0 +1,69 @@
+---@meta
+--- What handlers of each class are given. Only annotations, for editors and for
+--- scripts/reference.lua; nothing requires this file. All other annotations
+--- stand beside the code that they are about.
+
+---@class graphsocket.socket
+---@field on fun(self, event: "connect", handler: fun())
+---  the namespace is joined, also after each reconnection
+---@field on fun(self, event: "disconnect", handler: fun(reason: string, details: graphsocket.error|nil))
+---  it is no more; the reasons are below
+---@field on fun(self, event: "connect_error", handler: fun(err: graphsocket.error))
+---  the connection failed (tried again), or the server refused the namespace (not tried again; `err.data` is what it
+---  said)
+---@field on fun(self, event: string, handler: fun(...: any))
+---  the server's event; if it asks for an acknowledgement, the last argument is the function that gives it
+
+---@class graphsocket.manager
+---@field on fun(self, event: "open", handler: fun())
+---  the connection is made
+---@field on fun(self, event: "close", handler: fun(reason: string, details: graphsocket.error|nil))
+---  it has ended
+---@field on fun(self, event: "error", handler: fun(err: graphsocket.error))
+---  it could not be made, or broke
+---@field on fun(self, event: "ping", handler: fun())
+---  the server showed life
+---@field on fun(self, event: "reconnect_attempt", handler: fun(attempt: integer))
+---  begins when its handlers have returned
+---@field on fun(self, event: "reconnect", handler: fun(attempt: integer))
+---  it worked
+---@field on fun(self, event: "reconnect_error", handler: fun(err: graphsocket.error))
+---  it did not
+---@field on fun(self, event: "reconnect_failed", handler: fun())
+---  `reconnection_attempts` were in vain
+
+---@class graphsocket.subscription
+---@field on fun(self, event: "notification", handler: fun(notification: graphsocket.notification, count: integer))
+---  something changed; `count` notifications were coalesced into this one
+---@field on fun(self, event: "sync", handler: fun(why: string))
+---  you may have missed something: "connect" "reconnect" "resume"
+---@field on fun(self, event: "connect", handler: fun())
+---  a socket is joined, after a gap
+---@field on fun(self, event: "disconnect", handler: fun(reason: string, details: graphsocket.error|nil))
+---  it is no more; the reasons are those of a socket
+---@field on fun(self, event: "connect_error", handler: fun(err: graphsocket.error))
+---  an attempt to join failed; tried again
+---@field on fun(self, event: "renew", handler: fun(endpoint: graphsocket.endpoint))
+---  a socket on a new endpoint has taken over, without a gap
+---@field on fun(self, event: "state", handler: fun(name: string, detail: table|nil))
+---  `detail` after a failure: `err`; and `delay` (seconds) and `attempts` (in a row) if it will be tried again
+---@field on fun(self, event: "error", handler: fun(err: graphsocket.error))
+---  a failure that ends the subscription
+
+---@class graphsocket.watch
+---@field on fun(self, event: "change", handler: fun(item: table, context: table))
+---  an item of the feed, `item.deleted` when it is gone; `context`: `kind` ("created" "updated" "deleted", as far as
+---  the feed tells), `drive_id`, `round`
+---@field on fun(self, event: "commit", handler: fun(summary: table))
+---  all of a round was handled, its cursor is not stored yet
+---@field on fun(self, event: "sync", handler: fun(summary: table))
+---  a round is delivered and its cursor durable; `summary`: `round` `items` `created` `updated` `deleted` `pages`
+---  `resync`
+---@field on fun(self, event: "resync", handler: fun(reason: string))
+---  the feed starts over (410): all items are told again
+---@field on fun(self, event: "error", handler: fun(err: graphsocket.error))
+---  a round failed and will be tried again, or the watch is over: see `state`
+---@field on fun(self, event: "notification", handler: fun(notification: graphsocket.notification, count: integer))
+---  as of a subscription, and so are `connect` `disconnect` `connect_error` `renew` `state`
+
+return {}
