@@ -66,6 +66,7 @@ build = {
         "csrc/probe.c",
         "csrc/process.c",
         "csrc/proxy.c",
+        "csrc/proxy_probe.c",
         "csrc/queue.c",
         "csrc/reach.c",
         "csrc/resolve.c",

@@ -10,6 +10,7 @@
 #include "fields.h"
 #include "probe.h"
 #include "proxy.h"
+#include "proxy_probe.h"
 #include "reach.h"
 #include "resolve.h"
 
@@ -32,6 +33,7 @@ struct gs_dial {
   int port;
   gs_resolve *resolve;
   gs_probe *probe;
+  gs_proxy_probe *proxy_probe;
   gs_websocket *websocket;
   char addresses[DIAL_ADDRESSES][64];
   int address_count, address_next;
@@ -54,6 +56,7 @@ static int dial_port(const gs_dial *dial) {
 
 gs_phase gs_dial_phase(const gs_dial *dial) {
   if (dial->state == DIAL_LOOKUP) return GS_PHASE_DNS;
+  if (dial->proxy_probe) return GS_PHASE_PROXY;
   if (!dial->websocket) return GS_PHASE_TCP;
   return gs_websocket_phase(dial->websocket);
 }
@@ -103,12 +106,33 @@ static void dial_on_open(void *user) {
   dial->callbacks->on_up(dial->user, websocket);
 }
 
+static void dial_on_proxy_answer(void *user, int status) {
+  gs_dial *dial = user;
+  char text[512];
+  gs_websocket_failure failure = {
+      .error = GS_ERR_PROXY, .phase = GS_PHASE_PROXY, .text = text};
+  dial->proxy_probe = NULL;
+  gs_reach_explain_proxy(status, text, sizeof text);
+  dial->callbacks->on_fail(dial->user, &failure);
+}
+
+/* dial_ask_proxy asks a proxy that did not let us through for its reason.
+ * Returns false if that cannot be done. */
+static bool dial_ask_proxy(gs_dial *dial) {
+  dial->state = DIAL_PROBING;
+  dial->attempt_until_ms = 0;
+  dial->proxy_probe = gs_proxy_probe_start(
+      dial->means.loop, dial->addresses[dial->address_next - 1], &dial->proxy,
+      dial_port(dial), dial_on_proxy_answer, dial);
+  return dial->proxy_probe != NULL;
+}
+
 static void dial_on_end(void *user, const gs_websocket_failure *failure) {
   gs_dial *dial = user;
   dial->websocket = NULL;
   if (failure->phase == GS_PHASE_TCP) {
     dial_next(dial);
-  } else {
+  } else if (failure->error != GS_ERR_PROXY || !dial_ask_proxy(dial)) {
     dial->callbacks->on_fail(dial->user, failure);
   }
 }
@@ -291,6 +315,7 @@ void gs_dial_free(gs_dial *dial) {
   if (!dial) return;
   if (dial->resolve) gs_resolve_cancel(dial->resolve);
   if (dial->probe) gs_probe_cancel(dial->probe);
+  if (dial->proxy_probe) gs_proxy_probe_cancel(dial->proxy_probe);
   if (dial->websocket) gs_websocket_abandon(dial->websocket);
   /* Headers, the path's query and the proxy's URL may hold secrets. */
   if (dial->fields.data) explicit_bzero(dial->fields.data, dial->fields.len);

@@ -242,8 +242,9 @@ void gs_http_answer_judge(gs_http_request *request, CURLcode code) {
     case GS_ERR_PROXY:
       curl_easy_getinfo(request->easy, CURLINFO_HTTP_CONNECTCODE, &refusal);
       if (refusal) {
-        gs_http_request_fail(request, error, "%s: it answered with status %ld",
-                             text, refusal);
+        char why[200];
+        gs_reach_explain_proxy((int)refusal, why, sizeof why);
+        gs_http_request_fail(request, error, "%s", why);
       }
       answer_judge_dial(request, error, code);
       break;

@@ -36,3 +36,18 @@ void gs_reach_explain_dial(const char *host, int port, int sys_errno,
   snprintf(text, text_size, "could not connect to %s port %d: %s%s", host, port,
            words, reach_advice(sys_errno));
 }
+
+void gs_reach_explain_proxy(int status, char *text, size_t text_size) {
+  if (status) {
+    snprintf(text, text_size,
+             "the proxy refused the connection: it answered with status %d%s",
+             status,
+             status == 407 ? ": it wants a user name and a password, or others "
+                             "than those of its URL"
+                           : "");
+  } else {
+    snprintf(text, text_size,
+             "the proxy closed the connection without an answer: is it an HTTP "
+             "proxy, and the port right?");
+  }
+}

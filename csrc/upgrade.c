@@ -108,10 +108,7 @@ int gs_upgrade_explain(const gs_upgrade *upgrade, const char *said, char *text,
   switch (upgrade->phase) {
     case GS_PHASE_PROXY:
       snprintf(text, text_size,
-               "the proxy refused or closed the connection (%s): which, and "
-               "with what status, libwebsockets does not tell; see that its "
-               "URL has the right user name and password",
-               said);
+               "the proxy refused or closed the connection (%s)", said);
       return GS_ERR_PROXY;
     case GS_PHASE_TLS:
       snprintf(text, text_size, "the TLS handshake failed: %s",

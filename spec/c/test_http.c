@@ -346,7 +346,8 @@ static void a_proxy_that_refuses_is_quoted_with_its_status(void **s) {
   assert_failed(a, GS_ERR_PROXY, "proxy");
   assert_string_equal(
       get_text(a, "message"),
-      "the proxy refused the connection: it answered with status 407");
+      "the proxy refused the connection: it answered with status 407: it wants "
+      "a user name and a password, or others than those of its URL");
   assert_string_equal(get_text(a, "headers"), "(absent)");
   assert_non_null(strstr(p.seen, "CONNECT far.test:443 HTTP/1.1\r\n"));
   end();

@@ -32,6 +32,18 @@ static void gives_no_reason_that_is_not_known(void **state) {
                       "could not connect to h port 81: permission denied");
 }
 
+static void tells_a_proxy_that_wants_a_password_from_others(void **state) {
+  (void)state;
+  char text[256];
+  gs_reach_explain_proxy(407, text, sizeof text);
+  assert_non_null(strstr(text, "status 407: it wants a user name"));
+  gs_reach_explain_proxy(503, text, sizeof text);
+  assert_string_equal(
+      text, "the proxy refused the connection: it answered with status 503");
+  gs_reach_explain_proxy(0, text, sizeof text);
+  assert_non_null(strstr(text, "is it an HTTP proxy"));
+}
+
 static void cuts_what_has_no_room(void **state) {
   (void)state;
   char text[12];
@@ -43,6 +55,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(says_what_to_look_at),
       cmocka_unit_test(gives_no_reason_that_is_not_known),
+      cmocka_unit_test(tells_a_proxy_that_wants_a_password_from_others),
       cmocka_unit_test(cuts_what_has_no_room),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

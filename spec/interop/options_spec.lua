@@ -205,7 +205,12 @@ describe("the option", function()
       local err = failure(servers.v4,
         { proxy = ("http://127.0.0.1:%d"):format(proxy.port) })
       assert.equal("proxy", err.phase)
-      assert.is_nil(tostring(err):find("p@ss", 1, true))
+      assert.matches("status 407: it wants a user name and a password",
+        err.message, 1, true)
+      err = failure(servers.v4_tls,
+        { proxy = ("http://us%%20er:p%%40sx@127.0.0.1:%d"):format(proxy.port) })
+      assert.matches("status 407", err.message, 1, true)
+      assert.is_nil(tostring(err):find("p@s", 1, true))
     end)
 
     it("of the environment is used, but for the hosts of no_proxy", function()
@@ -226,6 +231,11 @@ describe("the option", function()
     it("that refuses is an error of its own phase", function()
       local proxy = servers:peers("proxies/launch", { refuse = { status = 403 } })
       local err = failure(servers.v4, { proxy = proxy.url })
+      assert.equal("proxy", err.phase)
+      assert.matches("status 403$", err.message)
+      -- A websocket server is no proxy.
+      err = failure(servers.v4,
+        { proxy = ("http://127.0.0.1:%d"):format(servers.v2.port) })
       assert.equal("proxy", err.phase)
     end)
   end)
