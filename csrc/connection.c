@@ -45,6 +45,7 @@ struct gs_connection {
   uv_timer_t timer;
   double timeout; /* as the user gave it, seconds */
   uint64_t connect_until_ms, linger_until_ms;
+  int close_code;  /* once ENDING */
   gs_buf out;      /* frames to send: frame_header, headroom, bytes */
   size_t out_sent; /* of |out|, already sent */
 };
@@ -67,6 +68,8 @@ static void connection_remove(gs_connection *connection) {
   *connection->previous = connection->next;
   if (connection->next) connection->next->previous = connection->previous;
   uv_close((uv_handle_t *)&connection->timer, connection_on_timer_closed);
+  gs_connections *all = connection->all;
+  if (atomic_fetch_sub(&all->count, 1) == 1) all->all_gone(all->user);
 }
 
 /* connection_reason returns the JavaScript client's word for an end. */
@@ -137,6 +140,7 @@ static void connection_finish(gs_connection *connection,
     connection_remove(connection);
     return;
   }
+  connection->close_code = close_code;
   connection->linger_until_ms = gs_clock_ms() + CONNECTION_LINGER_MS;
   connection_arm(connection);
   if (close_code == CLOSE_AT_ONCE) {
@@ -198,7 +202,7 @@ static void connection_on_writable(void *user) {
   gs_connection *connection = user;
   connection_flush(connection);
   if (connection->state == CONNECTION_ENDING && connection->out.len == 0) {
-    gs_websocket_close(connection->websocket, CLOSE_NORMAL);
+    gs_websocket_close(connection->websocket, connection->close_code);
   }
 }
 
@@ -477,6 +481,7 @@ static gs_connection *connection_new(gs_connections *all, gs_link *link) {
   connection->previous = bucket;
   if (*bucket) (*bucket)->previous = &connection->next;
   *bucket = connection;
+  atomic_fetch_add(&all->count, 1);
   return connection;
 }
 

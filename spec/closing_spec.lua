@@ -61,6 +61,16 @@ describe("the end of a connection", function()
     assert.equal(1000, frame.code)
   end)
 
+  it("comes with its code, after what was sent before it", function()
+    local sink, peer, before = open { script = { { hang = true } } }
+    assert(sink.connection:send "goodbye")
+    sink.connection:close(1001)
+    is_gone(before)
+    local frames = servers:seen(peer).frames
+    assert.equal("4goodbye", frames[1].text)
+    assert.equal(1001, frames[2].code)
+  end)
+
   it("comes though the server never closes TCP after its close frame",
     function()
       local sink, peer, before = open {
