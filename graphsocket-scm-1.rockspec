@@ -83,6 +83,7 @@ build = {
       libdirs = { "$(CURL_LIBDIR)", "$(WEBSOCKETS_LIBDIR)", "$(UV_LIBDIR)", "$(SSL_LIBDIR)" },
     },
     ["graphsocket"] = "lua/graphsocket/init.lua",
+    ["graphsocket.abi"] = "lua/graphsocket/abi.lua",
     ["graphsocket.auth"] = "lua/graphsocket/auth.lua",
     ["graphsocket.auth.cache"] = "lua/graphsocket/auth/cache.lua",
     ["graphsocket.auth.command"] = "lua/graphsocket/auth/command.lua",

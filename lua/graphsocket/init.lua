@@ -3,9 +3,10 @@
 -- What a script sees; everything is made elsewhere. `on_error` is the loop's
 -- field under this name, so that assigning it takes effect.
 
+local core = require "graphsocket.abi"
+
 local auth = require "graphsocket.auth"
 local client = require "graphsocket.client"
-local core = require "graphsocket.core"
 local json = require "graphsocket.json"
 local loop = require "graphsocket.loop"
 

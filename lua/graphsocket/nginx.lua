@@ -15,6 +15,8 @@
 -- in a dict), supervisor.lua (nginx's timers), memory.lua (without a dict), and
 -- worker.lua, which ties them together.
 
+require "graphsocket.abi"
+
 local emitter = require "graphsocket.socketio.emitter"
 local engine = require "graphsocket.engine"
 local loop = require "graphsocket.loop"

@@ -6,6 +6,8 @@
 -- lookup). As there, the options of the first of them make the connection.
 -- Managers that nobody uses any more are forgotten.
 
+require "graphsocket.abi"
+
 local binary = require "graphsocket.socketio.binary"
 local json = require "graphsocket.json"
 local manager = require "graphsocket.socketio.manager"

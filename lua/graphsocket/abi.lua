@@ -1,0 +1,32 @@
+--- Loads the C core before anything else does, to say in words what is wrong
+--- when it does not fit this Lua: the dynamic linker names a symbol, Lua a list
+--- of files, and neither what to do.
+-- Requires nothing but the core, and is required first by each module that a
+-- program begins with.
+
+local is_jit = rawget(_G, "jit") ~= nil
+local version = _VERSION:match "%d+%.%d+"
+
+local function advise(what)
+  local name = is_jit and jit.version or _VERSION
+  local make = is_jit and "luajit" or version
+  error(("graphsocket: %s: install it for %s, by luarocks "
+    .. "--lua-version=%s install graphsocket (in a checkout: luarocks "
+    .. "--lua-version=%s make, or make LUA=%s)")
+    :format(what, name, version, version, make), 0)
+end
+
+local ok, core = pcall(require, "graphsocket.core")
+if ok then
+  return core
+end
+
+local message = tostring(core)
+local path = message:match "from file '([^']+)'"
+if path and (message:find "undefined symbol" or message:find "[Ss]ymbol not found"
+  or message:find "version mismatch") then
+  advise(("%s was built for another Lua"):format(path))
+elseif message:find "^module 'graphsocket.core' not found" then
+  advise "its C core is not where this Lua looks for modules (LUA_CPATH)"
+end
+error(message, 0)
