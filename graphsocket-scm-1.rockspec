@@ -108,6 +108,7 @@ build = {
     ["graphsocket.loop.future"] = "lua/graphsocket/loop/future.lua",
     ["graphsocket.loop.guard"] = "lua/graphsocket/loop/guard.lua",
     ["graphsocket.loop.holds"] = "lua/graphsocket/loop/holds.lua",
+    ["graphsocket.loop.homes"] = "lua/graphsocket/loop/homes.lua",
     ["graphsocket.loop.luv"] = "lua/graphsocket/loop/luv.lua",
     ["graphsocket.loop.nginx"] = "lua/graphsocket/loop/nginx.lua",
     ["graphsocket.loop.plain"] = "lua/graphsocket/loop/plain.lua",

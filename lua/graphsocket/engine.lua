@@ -185,6 +185,7 @@ function engine.open(options, sink)
   end
   local connection = thread:open(options)
   sinks[connection:id()] = sink
+  loop.changed() -- an event can come now
   return connection
 end
 

@@ -1,50 +1,18 @@
 -- What holds in every host that has a loop of its own. Each test is a script in
--- an interpreter of its own, since a program has one host.
---
--- A host is told by the beginning of a script, which defines
---   in_host(fn)   has a coroutine of the host call fn
---   host_work()   waits in that coroutine by the host's own means
---   drive()       runs the host's loop; returns when nothing is left in it
---   finish()      takes away what the script itself keeps in the host's loop
+-- an interpreter of its own, see hosts.lua.
 
 local assert = require "luassert"
 local busted = require "busted"
-local helper = require "spec.helper"
-
-local PRELUDE = [[
-  io.stdout:setvbuf "no"
-  local loop = require "graphsocket.loop"
-  local engine = require "graphsocket.engine"
-  local reported = {}
-  loop.on_error = function(err) reported[#reported + 1] = err end
-  local REFUSED = { url = "http://127.0.0.1:1/", host = "127.0.0.1", port = 1 }
-]]
 
 local battery = {}
 
--- Whether a module can be required, without doing so.
-function battery.has(module)
-  return package.searchpath(module, package.path) or
-    package.searchpath(module, package.cpath)
-end
-
--- Runs a script to its end; it must end in peace.
----@return string out
-function battery.run(host, source)
-  local script = helper.lua(PRELUDE .. host .. source)
-  local code = script:wait()
-  assert.equal("", script:err())
-  assert.equal(0, code)
-  return script:out()
-end
-
--- Defines the tests. |name| is the host's, |host| the beginning of a script.
-function battery.define(name, host)
+-- Defines the tests.
+---@param host table of hosts.lua
+function battery.define(host)
   local it = busted.it
-  host = ("loop.host %q\n"):format(name) .. host
 
   local function run(source)
-    return battery.run(host, source)
+    return host:run(source)
   end
 
   it("lets a coroutine of the host wait, for a request too, without run()", function()

@@ -1,24 +1,18 @@
 local battery = require "spec.loop.battery"
+local hosts = require "spec.loop.hosts"
 
-local HOST = [[
-  local cqueues = require "cqueues"
-  local cq = cqueues.new()
-  local function in_host(fn) cq:wrap(fn) end
-  local function drive() assert(cq:loop()) end
-  local function finish() end
-  local function host_work() cqueues.sleep(0.001) end
-]]
+local host = hosts["cqueues"]
 
 describe("cqueues", function()
-  if not battery.has "cqueues" then
-    pending "cqueues is not installed"
+  if host:missing() then
+    pending(host:missing())
     return
   end
 
-  battery.define("cqueues", HOST)
+  battery.define(host)
 
   local function run(source)
-    return battery.run('loop.host "cqueues"\n' .. HOST, source)
+    return host:run(source)
   end
 
   it("says where one can wait to those who cannot", function()
@@ -36,6 +30,73 @@ describe("cqueues", function()
       inner:wrap(function() loop.sleep(0.01) print "inner" end)
       cq:wrap(function() assert(inner:loop()) end)
       cq:wrap(function() loop.sleep(0.05) print "outer" end)
+      drive()
+    ]])
+  end)
+
+  it("lets an inner controller end while the outer one waits for it", function()
+    assert.equal("inner is done\nouter\n", run [[
+      local signal = loop.future()
+      cq:wrap(function()
+        local inner = cqueues.new()
+        inner:wrap(function() loop.sleep(0.01) end)
+        assert(inner:loop())
+        print "inner is done"
+        signal:resolve()
+      end)
+      cq:wrap(function() signal:await() print "outer" end)
+      drive()
+    ]])
+  end)
+
+  it("works in a new controller after one was closed in the middle of everything", function()
+    assert.equal("waited\ntask\ntimer\nrun returned\n", run [[
+      local held, never = {}, loop.future()
+      cq:wrap(loop.run, function() loop.hold(held) loop.sleep(0.02) never:await() end)
+      cq:wrap(function() never:await() end)
+      cq:wrap(function() loop.sleep(0.01) end)
+      for _ = 1, 3 do assert(cq:step(0.05)) end
+      cq:close()
+      cq = cqueues.new()
+      cq:wrap(function()
+        loop.sleep(0.03)
+        print "waited"
+        loop.release(held)
+        loop.run(function()
+          print "task"
+          loop.hold(held)
+          loop.timer(0.01, function() print "timer" loop.release(held) end)
+        end)
+        print "run returned"
+      end)
+      drive()
+    ]])
+  end)
+
+  it("waits in a controller though another one is not run any more", function()
+    assert.equal("waited\nresponse\n", run [[
+      cq:wrap(function() loop.sleep(3600) end)
+      for _ = 1, 3 do assert(cq:step(0.01)) end
+      local second = cqueues.new()
+      second:wrap(function()
+        loop.sleep(0.01)
+        print "waited"
+        assert(select(2, engine.request(REFUSED)).kind == "network")
+        print "response"
+      end)
+      assert(second:loop())
+    ]])
+  end)
+
+  it("takes over timers from a controller that ends first", function()
+    assert.equal("short\nlong\n", run [[
+      local second = cqueues.new()
+      cq:wrap(function()
+        loop.sleep(0.001)
+        loop.timer(0.05, function() print "short" end)
+      end)
+      second:wrap(function() loop.sleep(0.2) print "long" end)
+      cq:wrap(function() assert(second:loop()) end)
       drive()
     ]])
   end)

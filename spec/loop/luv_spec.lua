@@ -1,30 +1,18 @@
 local battery = require "spec.loop.battery"
+local hosts = require "spec.loop.hosts"
 
-local HOST = [[
-  local uv = require "luv"
-  local function in_host(fn) coroutine.wrap(fn)() end
-  local function drive() uv.run() end
-  local function finish() end
-  local function host_work()
-    local co, timer = coroutine.running(), uv.new_timer()
-    timer:start(1, 0, function()
-      timer:close()
-      assert(coroutine.resume(co))
-    end)
-    coroutine.yield()
-  end
-]]
+local host = hosts["luv"]
 
 describe("luv", function()
-  if not battery.has "luv" then
-    pending "luv is not installed"
+  if host:missing() then
+    pending(host:missing())
     return
   end
 
-  battery.define("luv", HOST)
+  battery.define(host)
 
   local function run(source)
-    return battery.run('loop.host "luv"\n' .. HOST, source)
+    return host:run(source)
   end
 
   it("needs no run(): uv.run() drives it, and returns with our last socket", function()
@@ -65,18 +53,64 @@ describe("luv", function()
   end)
 
   it("does not spin while the main chunk waits", function()
-    local rounds = tonumber(run [[
-      local real, rounds = uv.run, 0
-      uv.run = function(...)
-        rounds = rounds + 1
-        return real(...)
+    local turns = tonumber(run [[
+      local pump = require "graphsocket.loop.pump"
+      local turn, turns = pump.turn, 0
+      function pump.turn()
+        turns = turns + 1
+        return turn()
       end
       loop.sleep(0.3)
       loop.timer(0.01, loop.stop) -- must not make it spin either
       loop.sleep(0.3)
-      print(rounds)
+      print(turns)
     ]])
-    assert.is_true(rounds <= 10, rounds .. " rounds")
+    assert.is_true(turns <= 10, turns .. " turns")
+  end)
+
+  it("returns from run() when the program calls uv.stop(), and can be run again", function()
+    assert.equal("stopped\nslept\nreleased\n", run [[
+      local held = {}
+      loop.hold(held)
+      uv.new_timer():start(1, 0, uv.stop)
+      loop.run()
+      print "stopped"
+      uv.new_timer():start(1, 0, uv.stop)
+      loop.sleep(0.02) -- a wait has to give a result
+      print "slept"
+      loop.timer(0.001, function() print "released" loop.release(held) end)
+      loop.run()
+    ]])
+  end)
+
+  it("lets the main chunk wait for what a callback of libuv resolves", function()
+    assert.equal("true\tresolved\n", run [[
+      local future = loop.future()
+      uv.new_timer():start(1, 0, function() future:resolve "resolved" end)
+      print(future:await())
+    ]])
+  end)
+
+  it("keeps uv.run() going for a connection that was begun outside of it", function()
+    assert.equal("CONNECT\n", run [[
+      local socketio = require "graphsocket.socketio"
+      local socket = socketio.connect("http://127.0.0.1:1", { reconnection = false })
+      socket:on("connect_error", function(err) print(err.code) end)
+      uv.run()
+    ]])
+  end)
+
+  it("is left for another host, with nothing behind it in libuv's loop", function()
+    assert.equal("slept\nnil\tnetwork\n", run [[
+      loop.timer(0.05, print, "due")
+      engine.request(REFUSED)
+      loop.host "plain"
+      loop.sleep(0.01)
+      print "slept"
+      uv.run()
+      local response, err = engine.request(REFUSED)
+      print(response, err.kind)
+    ]])
   end)
 
   it("runs libuv itself in run(), which ends with our work, not with the program's", function()

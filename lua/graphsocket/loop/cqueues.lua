@@ -1,5 +1,8 @@
---- Host adapter for cqueues: tasks and the pump are coroutines of the
---- controller in which run() was called, or of the one that waited first.
+--- Host adapter for cqueues: tasks and pumps are coroutines of controllers.
+--
+-- Each controller in which somebody waits has a pump: the others may be inside
+-- of it, and must come to an end, or never be run again. Tasks belong to the
+-- controller in which run() is active, else to the one whose pump starts them.
 --
 -- Waiting is possible in coroutines of a controller only. A coroutine which the
 -- program made inside one of these must be made with cqueues.auxlib.wrap, as
@@ -17,21 +20,35 @@ function adapter.cannot_wait()
   end
 end
 
+local changed = condition.new()
+
 function adapter.wait(fd, timeout)
   local pollable = { pollfd = fd, events = "r" }
   if timeout then
-    cqueues.poll(pollable, timeout)
+    cqueues.poll(pollable, changed, timeout)
   else
-    cqueues.poll(pollable)
+    cqueues.poll(pollable, changed)
   end
+end
+
+function adapter.rouse()
+  changed:signal()
+end
+
+function adapter.here()
+  return (cqueues.running())
+end
+
+function adapter.is_lost(controller)
+  return cqueues.type(controller) ~= "controller"
 end
 
 function adapter.start(pump)
   cqueues.running():wrap(pump.run_background)
 end
 
-function adapter.spawn(fn, arg)
-  cqueues.running():wrap(fn, arg)
+function adapter.spawn(fn, arg, controller)
+  controller:wrap(fn, arg)
 end
 
 function adapter.park(waiter)
@@ -46,7 +63,9 @@ end
 
 -- cqueues keeps a descriptor registered with the kernel after a wait.
 function adapter.forget(fd)
-  cqueues.cancel(fd)
+  if fd then
+    cqueues.cancel(fd)
+  end
 end
 
 return adapter

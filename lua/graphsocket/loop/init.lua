@@ -4,12 +4,15 @@
 --   pump.lua    turns, and the wait between them; the state of the loop
 --   task.lua    coroutines that the pump runs
 --   wait.lua    how a caller waits, depending on who it is
---   future.lua  queue.lua  timers.lua  holds.lua  guard.lua   parts, no state
+--   homes.lua   who works and waits where, in hosts that have several places
+--   holds.lua   what keeps run() from returning
+--   future.lua  queue.lua  timers.lua  guard.lua   parts, no state
 --   plain.lua luv.lua cqueues.lua copas.lua nginx.lua   one host adapter each
 -- Nothing but the adapters knows the host.
 
 local guard = require "graphsocket.loop.guard"
 local holds = require "graphsocket.loop.holds"
+local homes = require "graphsocket.loop.homes"
 local pump = require "graphsocket.loop.pump"
 local queue = require "graphsocket.loop.queue"
 local task = require "graphsocket.loop.task"
@@ -43,6 +46,9 @@ local loop = {
 
   --- loop.skew(seconds), for specs: moves both clocks forward.
   skew = pump.skew,
+
+  --- loop.changed(): for the source, whose answer to active() has changed.
+  changed = pump.changed,
 
   --- loop.timeout() -> seconds until step() has something to do without any
   --- event; 0: now; nil: only an event can bring work.
@@ -175,8 +181,8 @@ function loop.host(name)
   if host and host.name == name then
     return name
   end
-  if host and (pump.running or pump.turning or pump.background
-    or pump.task_count > 0 or next(pump.parked)) then
+  if host and (pump.running or pump.turning or homes.have_pump()
+    or homes.are_busy()) then
     error(("the loop is %s already: choose another before the first task")
       :format(host.name), 2)
   end
@@ -220,15 +226,16 @@ function loop.run(main)
   if main ~= nil then
     check_function(main, "run", 2)
   end
-  if pump.running or task.of(pump.coroutine()) then
+  local is_running = pump.running and not homes.is_lost(pump.running)
+  if is_running or task.of(pump.coroutine()) then
     error("graphsocket.run() is running already: handlers and tasks are run by "
       .. "it and need no other", 2)
   end
   wait.check_place("graphsocket.run", 2)
-  pump.running, pump.stopping, pump.paused = true, false, false
+  pump.running, pump.stopping, pump.paused = homes.here(), false, false
   holds.grip()
   local ok, err = pcall(run_here, main)
-  pump.running, pump.stopping, pump.idle = false, false, nil
+  pump.running, pump.stopping, pump.idle = nil, false, nil
   pump.paused = true
   holds.loosen()
   pump.changed()

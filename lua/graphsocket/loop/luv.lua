@@ -7,6 +7,10 @@
 --
 -- uv.run() is not reentrant: in a callback of libuv nobody can wait, unless in
 -- a coroutine, which then yields to whoever resumed it and is resumed by us.
+-- Neovim runs the loop itself, by means that luv does not see; there the main
+-- chunk waits in vim.wait(), which lets Neovim do its own work meanwhile.
+
+local homes = require "graphsocket.loop.homes"
 
 local vim = rawget(_G, "vim")
 local uv = vim and (vim.uv or vim.loop) or require "luv"
@@ -16,10 +20,13 @@ local adapter = { name = "luv", has_loop = true }
 local pump
 local poll, watched -- the uv_poll and its descriptor
 local timer
+local until_done -- what the run_until() under way waits for
+
+local in_callback = vim and vim.in_fast_event or uv.loop_mode
 
 function adapter.cannot_wait()
   local co, is_main = coroutine.running()
-  if (not co or is_main) and uv.loop_mode() then
+  if (not co or is_main) and in_callback() then
     return "a callback of libuv cannot wait, a coroutine can: "
       .. "coroutine.wrap(function() ... end)()"
   end
@@ -84,7 +91,7 @@ end
 function arm()
   -- After stop() the sockets rest; whoever waits, or is ready, does not.
   local timeout = pump.timeout()
-  local paused = pump.paused and not next(pump.parked)
+  local paused = pump.paused and not homes.have_waiters()
   if paused and timeout ~= 0 then
     timeout = nil
   end
@@ -92,6 +99,9 @@ function arm()
     and pump.can_happen()
   watch(paused, wanted)
   set_timer(timeout, wanted)
+  if until_done and until_done() then
+    uv.stop()
+  end
 end
 
 function adapter.attach(new_pump)
@@ -103,18 +113,51 @@ adapter.changed = function()
   arm()
 end
 
+-- Returns false if nothing is left that could end the wait.
+local function run_luv(done)
+  until_done = done
+  local ok, alive = pcall(uv.run)
+  until_done = nil
+  if not ok then
+    error(alive, 0)
+  end
+  return alive or pump.can_happen()
+end
+
+-- Longest that vim.wait() takes; and how often it looks without any event, as a
+-- function that a timer has scheduled may have to wait for that (Neovim 0.7).
+local WAIT_MS, LOOK_MS = 2 ^ 31 - 1, 200
+
+local function run_neovim(done)
+  local _, why = vim.wait(WAIT_MS, done, LOOK_MS)
+  if why == -2 then
+    error("interrupted!", 0) -- Ctrl-C, see guard.lua
+  end
+  return true
+end
+
+-- uv.stop() ends run(), as stop() does; a wait of the main chunk goes on.
 function adapter.run_until(done)
   arm()
   while not done() do
-    if not uv.run("once") and not done() and not pump.can_happen() then
+    local possible = (vim and run_neovim or run_luv)(done)
+    if not done() and (done == pump.is_finished or not possible) then
       return false
     end
   end
   return true
 end
 
+-- luv 1.44 crashes at the end of a program that has closed a handle and not run
+-- the loop since.
 function adapter.forget()
   close_poll()
+  if timer then
+    timer:stop()
+  end
+  if not (vim or in_callback()) then
+    uv.run("nowait")
+  end
 end
 
 return adapter

@@ -30,6 +30,7 @@
 -- warning each time unless nginx is patched as OpenResty's is.
 
 local core = require "graphsocket.core"
+local homes = require "graphsocket.loop.homes"
 local semaphore = require "ngx.semaphore"
 
 local ngx = ngx
@@ -204,11 +205,11 @@ end
 -- One step of the end.
 local function leave(source)
   leaving = leaving or core.now() + GRACE
-  if next(pump.parked) and core.now() < leaving then
+  if homes.have_waiters() and core.now() < leaving then
     return
   end
   source.stop()
-  for waiter in pairs(pump.parked) do
+  for waiter in homes.waiters() do
     waiter:fire()
   end
 end
@@ -288,11 +289,12 @@ local function supervise()
     return
   end
   if pending and pending.is_late then
-    pending, pump.background = nil, false -- nginx has dropped it
+    pending = nil -- nginx has dropped it
+    homes.end_pump()
   elseif pending then
     pending.is_late = true
   end
-  if not pump.background and pump.is_wanted() then
+  if not homes.have_pump() and pump.is_wanted() then
     pump.start()
   end
 end
@@ -315,7 +317,8 @@ function adapter.start(new_pump)
   pending = timer
   local ok, why = ngx.timer.at(0, run, timer)
   if not ok then
-    pending, pump.background = nil, false
+    pending = nil
+    homes.end_pump()
     warn("no timer for the pump (", why, "), the next attempt is in ",
       SUPERVISE, " s")
   end

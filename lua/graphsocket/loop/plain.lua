@@ -17,8 +17,11 @@
 --       start now, and whether that is the program's mistake (optional)
 -- and, if the host has coroutines which wait in its own way,
 --   start(pump)     has a new coroutine of the host call pump.run_background()
---   spawn(fn, arg)  has a new coroutine of the host call fn(arg); called by the
---       pump; fn raises nothing but Ctrl-C
+--   spawn(fn, arg, home)  has a new coroutine of the host call fn(arg); called
+--       by the pump; fn raises nothing but Ctrl-C
+--   here() -> home of the running coroutine, and is_lost(home), in a host whose
+--       coroutines live in several homes (homes.lua), and rouse(), which ends
+--       the waits under way in all of them
 --   park(waiter)    waits in the calling coroutine until waiter.open; the
 --       adapter sets waiter.on_open, which is called at that moment, often by
 --       the pump, and must not switch coroutines: pump.ready{run = fn} has fn

@@ -15,21 +15,17 @@
 local core = require "graphsocket.core"
 local heap = require "graphsocket.loop.timers"
 local holds = require "graphsocket.loop.holds"
+local homes = require "graphsocket.loop.homes"
 
 local huge = math.huge
 
 local pump = {
   host = nil, -- the adapter, see plain.lua for its contract
   source = nil, -- see loop.attach
-  task_count = 0, -- tasks that have not ended
-  -- Waiters that are neither tasks nor pumps themselves. Weak, since a
-  -- coroutine that its host forgets never says so.
-  parked = setmetatable({}, { __mode = "k" }),
-  running = false, -- run() is active
+  running = nil, -- the home in which run() is active
   stopping = false, -- stop() was called in it
   paused = false, -- stopped, and nothing was started since
   idle = nil, -- the future on which run() waits, in a coroutine of the host
-  background = false, -- a coroutine of the host runs the pump
   turning = false, -- a turn is under way
   dispatching = nil, -- the coroutine that hands out events, or "main"
 }
@@ -37,7 +33,8 @@ local pump = {
 local timers = heap.new()
 local ready, ready_first, ready_last = {}, 1, 0
 local skewed = 0 -- seconds of virtual time
-local waiting_until -- deadline of the wait under way
+-- Deadlines of the waits under way: home -> seconds. Weak as a home is.
+local waiting = setmetatable({}, { __mode = "k" })
 
 --- The running coroutine.
 ---@return thread|nil nil in the main thread
@@ -87,10 +84,10 @@ function pump.use(name)
   if not host then
     return nil, message
   end
-  if pump.host and pump.source and pump.host.forget then
-    pump.host.forget(pump.source.fd())
+  if pump.host and pump.host.forget then
+    pump.host.forget(pump.source and pump.source.fd())
   end
-  pump.host = host
+  pump.host, homes.host = host, host
   if host.attach then
     host.attach(pump)
   end
@@ -134,9 +131,12 @@ function pump.changed()
   end
   if host.changed then
     host.changed()
-  elseif waiting_until and pump.source then
-    waiting_until = nil -- once is enough
-    pump.source.wake()
+  elseif next(waiting) ~= nil and pump.source then
+    for home in pairs(waiting) do
+      waiting[home] = nil -- once is enough
+    end
+    local rouse = host.rouse or pump.source.wake
+    rouse()
   end
 end
 
@@ -148,6 +148,17 @@ function pump.ready(entry)
   pump.changed()
 end
 
+-- Whether one of the waits under way would be too long. A host that calls back
+-- waits nowhere here, and has to be told.
+local function is_before_waits(deadline)
+  for _, until_ in pairs(waiting) do
+    if deadline < until_ then
+      return true
+    end
+  end
+  return next(waiting) == nil
+end
+
 --- Lets a turn call timer:fire() once the time is over.
 ---@param seconds number
 ---@param timer table
@@ -155,7 +166,7 @@ end
 function pump.add_timer(seconds, timer)
   if seconds ~= huge then
     local first = timers:push(pump.now() + seconds, timer)
-    if first and timer.deadline < (waiting_until or huge) then
+    if first and is_before_waits(timer.deadline) then
       pump.changed()
     end
   end
@@ -179,8 +190,7 @@ end
 --- Whether somebody waits for something.
 ---@return boolean
 function pump.is_alive()
-  return ready_first <= ready_last or pump.task_count > 0
-    or next(pump.parked) ~= nil or holds.any()
+  return ready_first <= ready_last or homes.are_busy() or holds.any()
 end
 
 --- Whether run() may return. In a host with a loop of its own anything may
@@ -191,14 +201,14 @@ function pump.is_finished()
     or not (pump.host.has_loop or pump.can_happen())
 end
 
---- Whether a pump in the background has a reason to go on.
+--- Whether a pump in the background has a reason to go on here.
 ---@return boolean
 function pump.is_wanted()
-  if ready_first <= ready_last or pump.task_count > 0
-    or next(pump.parked) ~= nil then
+  if ready_first <= ready_last or homes.is_busy_here() then
     return true
   end
-  return (pump.running or pump.host.auto and not pump.paused) and holds.any()
+  return (pump.running == homes.here()
+    or pump.host.auto and not pump.paused) and holds.any()
 end
 
 --- Seconds until there is something to do without any event.
@@ -285,10 +295,11 @@ function pump.wait(limit)
   if timeout == 0 and not host.park and not has_more then
     return
   end
-  waiting_until = timeout and pump.now() + timeout or huge
+  local here = homes.here()
+  waiting[here] = timeout and pump.now() + timeout or huge
   local ok, word = pcall(host.wait, source and source.fd() or -1, timeout,
     source)
-  waiting_until = nil
+  waiting[here] = nil
   if not ok then
     error(word, 0)
   end
@@ -334,10 +345,11 @@ end
 --- "leave".
 function pump.run_background()
   local ok, err = pcall(loop_here)
-  pump.background = false
+  homes.end_pump()
   if not ok then
     error(err, 0)
   end
+  pump.changed() -- a deadline may be left to those of other homes
   if not pump.source then
     if pump.idle then
       pump.idle:resolve()
@@ -347,19 +359,18 @@ function pump.run_background()
   end
 end
 
---- Has a coroutine of the host run the pump, if none does.
+--- Has a coroutine of the host run the pump here, if none does.
 function pump.start()
-  if pump.background then
-    return
-  end
   local source, err = pump.need_source()
   if not source then
     error(err, 0)
   end
-  pump.background = true
+  if not homes.begin_pump() then
+    return
+  end
   local ok, why = pcall(pump.host.start, pump)
   if not ok then
-    pump.background = false
+    homes.end_pump()
     error(why, 0)
   end
 end
@@ -368,7 +379,7 @@ end
 --- more work, and says so only to those who wait for it.
 function pump.start_if_auto()
   local host = pump.pick()
-  if pump.background or not host.auto then
+  if homes.have_pump() or not host.auto then
     return
   end
   local why, misuse

@@ -11,6 +11,7 @@
 
 local future = require "graphsocket.loop.future"
 local guard = require "graphsocket.loop.guard"
+local homes = require "graphsocket.loop.homes"
 local pump = require "graphsocket.loop.pump"
 
 local unpack = table.unpack or unpack
@@ -48,7 +49,7 @@ function Task:await(timeout)
 end
 
 local function finish(task, ok, ...)
-  pump.task_count = pump.task_count - 1
+  homes.leave(task._home)
   by_coroutine[task.co] = nil
   if ok then
     task._end:resolve(true, ...)
@@ -103,8 +104,9 @@ end
 function Task:run()
   if not self._started then
     self._started = true
+    self._home = homes.enter(pump.running)
     if pump.host.spawn then
-      return pump.host.spawn(body, self)
+      return pump.host.spawn(body, self, self._home)
     end
     self.co = coroutine.create(body)
     resume(self, self)
@@ -136,12 +138,12 @@ function task.spawn(wait, fn, ...)
   local new = setmetatable({
     co = nil, -- its coroutine
     runnable = false, -- in the ready list, to be resumed
+    _home = nil, -- where it has begun
     _started = false,
     _fn = fn,
     _args = { n = select("#", ...), ... },
     _end = future.new(wait),
   }, Task)
-  pump.task_count = pump.task_count + 1
   pump.paused = false
   pump.ready(new)
   return new

@@ -9,6 +9,7 @@
 --     end in the opposite order of their beginning.
 
 local future = require "graphsocket.loop.future"
+local homes = require "graphsocket.loop.homes"
 local pump = require "graphsocket.loop.pump"
 local task = require "graphsocket.loop.task"
 
@@ -45,17 +46,22 @@ local function block(waiter)
   local current = task.of(co)
   pump.paused = false
   if host.park then
-    pump.parked[waiter] = not current or nil
+    if not current then
+      homes.park(waiter)
+    end
     pump.start()
     host.park(waiter)
   elseif current then
     task.yield_until_open(waiter, current)
   elseif co and host.has_loop then
-    pump.parked[waiter] = true
+    homes.park(waiter)
     pump.changed()
     task.yield_until_open(waiter)
   else
-    pump.parked[waiter] = host.has_loop
+    if host.has_loop then
+      homes.park(waiter)
+    end
+    waiter.on_open = pump.changed
     return (host.run_until or pump.run_until)(function()
       return waiter.open
     end)
@@ -74,11 +80,8 @@ local function await(awaited, timeout)
     pump.add_timer(timeout, waiter)
   end
   local possible = block(waiter)
-  if pump.parked[waiter] then
-    pump.parked[waiter] = nil
-    if not pump.is_wanted() then
-      pump.changed() -- it may have waited for nobody but us
-    end
+  if homes.unpark(waiter) and not pump.is_wanted() then
+    pump.changed() -- it may have waited for nobody but us
   end
   pump.cancel_timer(waiter)
   awaited:_remove(waiter)
