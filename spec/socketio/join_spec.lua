@@ -8,25 +8,13 @@ local socketio = require "graphsocket.socketio"
 local advance = helper.advance
 
 describe("a socket", function()
-  local peers, on_error, reported
-
-  before_each(function()
-    peers = peer.install()
-    on_error, reported = loop.on_error, {}
-    loop.on_error = function(err) reported[#reported + 1] = tostring(err) end
-  end)
-
-  after_each(function()
-    peers:remove()
-    loop.on_error = on_error
-  end)
+  local peers
+  before_each(function() peers = peer.install():collect_errors() end)
+  after_each(function() peers:remove() end)
 
   local record = peer.record
 
-  local function new(opts, path)
-    local socket = peers:connect(opts, path)
-    return socket, record(socket)
-  end
+  local function new(...) return peers:connect(...) end
 
   describe("joins its namespace", function()
     it("and is connected only when the server has said yes", function()
@@ -150,7 +138,7 @@ describe("a socket", function()
         assert.equal(case[4], kind)
         assert.is_true(server.closed_by_client)
         assert.is_true(socket.active)
-        assert.equal(case[1] == "raises" and 1 or 0, #reported)
+        assert.equal(case[1] == "raises" and 1 or 0, #peers.reported)
 
         ask = function() return { fine = true } end
         advance(2)

@@ -548,6 +548,17 @@ describe("a manager", function()
       ["bad packet"] = function(manager)
         if manager.engine then peers:last():say "nonsense" end
       end,
+      ["join failed"] = function(manager)
+        if manager.engine then
+          manager:socket("/x", { auth = function() return nil, "no" end })
+        end
+      end,
+      ["older server"] = function(manager)
+        if manager._state == "open" then
+          manager:socket "/"
+          peers:last():say "0"
+        end
+      end,
       ["reconnection(false)"] = function(manager)
         manager:reconnection(false)
       end,
@@ -559,6 +570,7 @@ describe("a manager", function()
         ["last socket left"] = "closed", ["socket wanted"] = "opening",
         ["delay is over"] = "closed", ["opened"] = "closed",
         ["connection ended"] = "closed", ["bad packet"] = "closed",
+        ["join failed"] = "closed", ["older server"] = "closed",
         ["reconnection(false)"] = "closed",
       },
       waiting = {
@@ -566,6 +578,7 @@ describe("a manager", function()
         ["last socket left"] = "closed", ["socket wanted"] = "waiting",
         ["delay is over"] = "opening", ["opened"] = "waiting",
         ["connection ended"] = "waiting", ["bad packet"] = "waiting",
+        ["join failed"] = "waiting", ["older server"] = "waiting",
         ["reconnection(false)"] = "closed",
       },
       opening = {
@@ -573,6 +586,7 @@ describe("a manager", function()
         ["last socket left"] = "closed", ["socket wanted"] = "opening",
         ["delay is over"] = "opening", ["opened"] = "open",
         ["connection ended"] = "waiting", ["bad packet"] = "waiting",
+        ["join failed"] = "opening", ["older server"] = "opening",
         ["reconnection(false)"] = "opening",
       },
       open = {
@@ -580,6 +594,7 @@ describe("a manager", function()
         ["last socket left"] = "closed", ["socket wanted"] = "open",
         ["delay is over"] = "open", ["opened"] = "open",
         ["connection ended"] = "waiting", ["bad packet"] = "waiting",
+        ["join failed"] = "waiting", ["older server"] = "opening",
         ["reconnection(false)"] = "open",
       },
     }

@@ -171,21 +171,32 @@ function Peers:count()
   return #self.list
 end
 
--- A socket with a connection of its own, which is not open yet. Waits between
--- attempts are not random.
+-- A socket with a connection of its own, which is not open yet, and what it
+-- tells (peer.record). Waits between attempts are not random.
 function Peers:connect(opts, path)   -- luacheck: ignore 212
   local all = { force_new = true, randomization_factor = 0 }
   for name, value in pairs(opts or {}) do all[name] = value end
-  return socketio.connect("http://localhost:1" .. (path or ""), all)
+  local socket = socketio.connect("http://localhost:1" .. (path or ""), all)
+  return socket, peer.record(socket)
 end
 
--- A socket that is joined, and its server.
+-- A socket that is joined, its server, and what it tells.
 function Peers:joined(opts, path)
-  local socket = self:connect(opts, path)
+  local socket, log = self:connect(opts, path)
   local server = self:last():open()
   server:say((path and "0" .. path .. "," or "0") .. '{"sid":"socket-id"}')
   server:take()
-  return socket, server
+  return socket, server, log
+end
+
+-- Takes the place of loop.on_error: errors go, as text, into a list.
+---@return table peers
+function Peers:collect_errors()
+  self.on_error, self.reported = loop.on_error, {}
+  loop.on_error = function(err)
+    self.reported[#self.reported + 1] = tostring(err)
+  end
+  return self
 end
 
 -- Writes what a socket tells into a list: "connect", "disconnect <reason>",
@@ -231,6 +242,7 @@ end
 -- Puts the real engine back, and ends what the specs left open.
 function Peers:remove()
   engine.open = self.open
+  if self.reported then loop.on_error = self.on_error end
   for _, each in ipairs(self.list) do
     local manager = each.sink._manager
     manager:close()

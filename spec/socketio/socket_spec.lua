@@ -8,35 +8,15 @@ local socketio = require "graphsocket.socketio"
 local advance = helper.advance
 
 describe("a socket", function()
-  local peers, on_error, reported
-
-  before_each(function()
-    peers = peer.install()
-    on_error, reported = loop.on_error, {}
-    loop.on_error = function(err) reported[#reported + 1] = tostring(err) end
-  end)
-
-  after_each(function()
-    peers:remove()
-    loop.on_error = on_error
-  end)
+  local peers
+  before_each(function() peers = peer.install():collect_errors() end)
+  after_each(function() peers:remove() end)
 
   local record = peer.record
 
-  local function new(opts, path)
-    local socket = peers:connect(opts, path)
-    return socket, record(socket)
-  end
+  local function new(...) return peers:connect(...) end
 
-  -- A socket that is joined, its server, and what it tells.
-  local function joined(opts, path)
-    local socket = peers:connect(opts, path)
-    local log = record(socket)
-    local server = peers:last():open()
-    server:say((path and "0" .. path .. "," or "0") .. '{"sid":"socket-id"}')
-    server:take()
-    return socket, server, log
-  end
+  local function joined(...) return peers:joined(...) end
 
   describe("that is refused", function()
     it("tells the server's words and data, and is not active", function()
@@ -174,7 +154,7 @@ describe("a socket", function()
       server:say '2["x","a"]'
       server:say '2["x","b"]'
       assert.same({ "a", "second", "b", "second" }, seen)
-      assert.same({ "handler failed", "handler failed" }, reported)
+      assert.same({ "handler failed", "handler failed" }, peers.reported)
       assert.is_true(socket.connected)
     end)
 
@@ -678,6 +658,7 @@ describe("a socket", function()
       ["manager error"] = function(socket)
         socket:_on_manager_error(errors.new { kind = "network", message = "e" })
       end,
+      ["manager open"] = function(socket) socket:_on_manager_open() end,
       ["CONNECT"] = function(_, server) server:say '0{"sid":"new"}' end,
       ["CONNECT without a sid"] = function(_, server) server:say "0" end,
       ["CONNECT_ERROR"] = function(_, server) server:say '4{"message":"no"}' end,
@@ -695,6 +676,7 @@ describe("a socket", function()
         ["manager close"] = { "closed" },
         ["manager close by hand"] = { "closed" },
         ["manager error"] = { "closed" },
+        ["manager open"] = { "closed" },
         ["CONNECT"] = { "closed" },
         ["CONNECT without a sid"] = { "closed" },
         ["CONNECT_ERROR"] = { "closed" },
@@ -709,6 +691,7 @@ describe("a socket", function()
         ["manager close"] = { "waiting" },
         ["manager close by hand"] = { "waiting" },
         ["manager error"] = { "waiting", "connect_error e" },
+        ["manager open"] = { "joining" },
         ["CONNECT"] = { "joined", "connect" },
         ["CONNECT without a sid"] = { "waiting", "connect_error" },
         ["CONNECT_ERROR"] = { "closed", "connect_error no" },
@@ -723,6 +706,7 @@ describe("a socket", function()
         ["manager close"] = { "waiting", "disconnect ping timeout" },
         ["manager close by hand"] = { "waiting", "disconnect forced close" },
         ["manager error"] = { "joining", "connect_error e" },
+        ["manager open"] = { "joining" },
         ["CONNECT"] = { "joined", "connect" },
         ["CONNECT without a sid"] = { "waiting", "connect_error" },
         ["CONNECT_ERROR"] = { "closed", "connect_error no" },
@@ -737,6 +721,7 @@ describe("a socket", function()
         ["manager close"] = { "waiting", "disconnect ping timeout" },
         ["manager close by hand"] = { "waiting", "disconnect forced close" },
         ["manager error"] = { "joined" },
+        ["manager open"] = { "joined" },
         ["CONNECT"] = { "joined" },
         ["CONNECT without a sid"] = { "joined" },
         ["CONNECT_ERROR"] = { "closed", "disconnect io server disconnect",

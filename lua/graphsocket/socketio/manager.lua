@@ -24,7 +24,7 @@
 --   opened             | -       | -       | open            | -
 --   attempt failed     | -       | -       | waiting, closed | -
 --   connection ended   | -       | -       | as failed       | waiting, closed
---   bad packet         | -       | -       | -               | waiting, closed
+--   bad packet         | -       | -       | waiting, closed | waiting, closed
 --   join failed        | -       | -       | -               | (1)
 --   older server       | -       | -       | -               | opening (2)
 --   reconnection off   | -       | closed  | -               | -
