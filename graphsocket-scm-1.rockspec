@@ -96,6 +96,7 @@ build = {
     ["graphsocket.cursor"] = "lua/graphsocket/cursor.lua",
     ["graphsocket.date"] = "lua/graphsocket/date.lua",
     ["graphsocket.delta"] = "lua/graphsocket/delta.lua",
+    ["graphsocket.delivery"] = "lua/graphsocket/delivery.lua",
     ["graphsocket.endpoint"] = "lua/graphsocket/endpoint.lua",
     ["graphsocket.engine"] = "lua/graphsocket/engine.lua",
     ["graphsocket.errors"] = "lua/graphsocket/errors.lua",

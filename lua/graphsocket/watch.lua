@@ -1,7 +1,9 @@
 --- A watch: what changed in a resource, each change at least once.
 --
--- Theory of operation. A subscription says when to look, a round (round.lua)
--- looks, a cursor (cursor.lua) keeps the place. A watch is in one phase:
+-- Theory of operation. A subscription says when something may have changed, a
+-- delivery (delivery.lua) runs a round: it reads what has changed and calls the
+-- handlers, a cursor (cursor.lua) keeps the place. When to run a round is what
+-- this file knows. A watch is in one phase:
 --
 --   phase    | meaning                                  | the timer runs for
 --   ---------+------------------------------------------+ ---------------------
@@ -32,21 +34,15 @@
 --   (2) the waits of LAG, in turn; the last of them is over after a minute.
 --   (3) from the same place, so what the round delivered is delivered again.
 --
--- A round: "change" for each item, page by page; "commit", if there was one;
--- the place is made durable; "sync". Its handlers run one at a time, in this
--- order, and may wait. One that raises in "change", "commit" or "resync" has not
--- done its work: the place stays, and the round is run again. A "sync" handler
--- that raises comes too late for that: it is called again, until it returns.
--- Nothing else moves the place, and nothing waits for a round but the next.
+-- Rounds never overlap, and nothing waits for a round but the next.
 
 local cursor = require "graphsocket.cursor"
-local date = require "graphsocket.date"
+local delivery = require "graphsocket.delivery"
 local emitter = require "graphsocket.socketio.emitter"
 local errors = require "graphsocket.errors"
 local loop = require "graphsocket.loop"
 local options = require "graphsocket.options"
 local request = require "graphsocket.request"
-local round = require "graphsocket.round"
 local scope = require "graphsocket.scope"
 local subscription = require "graphsocket.subscription"
 local url = require "graphsocket.url"
@@ -99,14 +95,7 @@ local function origin(parts)
   return ("%s://%s:%d"):format(parts.scheme, parts.host, url.port(parts))
 end
 
--- The drive that a path names, if it does by its id.
-local function drive_of(path)
-  local id = path:match("^/drives/([^/]+)/")
-  return id and id:gsub("%%(%x%x)", function(hex)
-    return string.char(tonumber(hex, 16))
-  end) or nil
-end
-
+local tell_round_error
 local follow, plan
 
 --- Watches. Returns at once (but for a `load` that waits), and begins with the
@@ -128,28 +117,28 @@ function watch.new(client, what, values)
   local self = emitter.init(setmetatable({}, metatable))
   self.resource = what.path
   self._began = loop.now() - watch.GAP -- loop.now() seconds, of the last round
-  self._client = client
-  self._counts = { rounds = 0, items = 0, resyncs = 0 }
   self._cursor = opened
-  self._drive_id = drive_of(what.path) -- later as the feed names it
+  self._delivery = nil       -- made below
+  self._due = nil            -- loop.now() seconds of the timer
   self._failures = 0         -- rounds in a row that failed
-  self._from = values.from
   self._is_running = false
-  self._last = {}            -- error, sync_at
+  self._last_error = nil     -- of a round
   self._look = nil           -- index into LAG of the wait after an empty round
   self._look_at = nil        -- loop.now() seconds
   self._notified = false     -- since the last round began
   self._over = nil           -- "failed" "closed"
   self._poll = values.poll
   self._reason = nil         -- detail of "failed"
-  self._restarts = 0         -- rounds in a row that had to start over
   self._retry_at = nil       -- loop.now() seconds
   self._scope = scope.new()
   self._sub = subscription.new(client, what, values)
   self._timer = nil
   self._wanted = true
-  self._what = what
-  self._due = nil            -- loop.now() seconds of the timer
+  self._delivery = delivery.new {
+    client = client, what = what, cursor = opened, from = values.from,
+    scope = self._scope, emitter = self,
+    on_error = function(problem) tell_round_error(self, problem) end,
+  }
   follow(self)
   loop.hold(self)
   plan(self)
@@ -157,35 +146,6 @@ function watch.new(client, what, values)
 end
 
 -- Telling ---------------------------------------------------------------------
-
-local function text_of(raised)
-  local ok, text = pcall(tostring, raised)
-  return ok and text or "an error of type " .. type(raised)
-end
-
--- As emitter's _call, but the first handler that raises (which is reported) is
--- the last one called, and one of `once` is kept until it has returned. Returns
--- true; or nil and an error, which is nil if the watch is over.
-local function call_handlers(self, event, ...)
-  local list = self._listeners[event]
-  for i = 1, list and #list or 0 do
-    local entry = list[i]
-    local is_once = type(entry) == "table"
-    local handler = is_once and entry.handler or entry
-    local ok, raised = loop.call(handler, ...)
-    if not ok then
-      return nil, errors.new {
-        kind = "state", code = "handlerRaised", retryable = true,
-        message = ('a handler of "%s" raised an error: %s')
-          :format(event, text_of(raised)),
-        cause = raised,
-      }
-    end
-    if is_once then self:off(event, handler) end
-    if self._over then return nil end
-  end
-  return true
-end
 
 -- What a program must not overlook if it does not listen: nobody else tells it.
 local function is_loud(err)
@@ -199,8 +159,8 @@ local function tell_error(self, err, must_be_seen)
   if must_be_seen then loop.report(err) end
 end
 
-local function tell_round_error(self, err)
-  self._last.error = err
+function tell_round_error(self, err)
+  self._last_error = err
   tell_error(self, err, is_loud(err))
 end
 
@@ -221,115 +181,22 @@ local function stop(self, over)
 end
 
 local function fail(self, err)
-  self._reason, self._last.error = { err = err }, err
+  self._reason, self._last_error = { err = err }, err
   stop(self, "failed")
   self._sub:close()
   tell_error(self, err, true)
 end
 
--- A round ---------------------------------------------------------------------
-
--- The feed shows what an item is, not what happened to it. Created: it came
--- into being after all that was delivered before, or nobody changed it since.
-local function kind_of(item, synced_at)
-  if type(item.deleted) == "table" then return "deleted" end
-  local created = item.createdDateTime
-  if not synced_at or (created and created == item.lastModifiedDateTime) then
-    return "created"
-  end
-  local at = date.from_iso(created)
-  return at and at > synced_at and "created" or "updated"
-end
-
-local function drive_id(self, item)
-  local parent = item.parentReference
-  local id = type(parent) == "table" and parent.driveId
-  if type(id) == "string" then self._drive_id = id end
-  return self._drive_id
-end
-
-local function deliver(self, item, summary)
-  local place = self._cursor.place
-  local context = {
-    kind = kind_of(item, place and place.synced_at),
-    drive_id = drive_id(self, item),
-    round = summary.round,
-  }
-  local ok, err = call_handlers(self, "change", item, context)
-  if not ok then return nil, err end
-  summary[context.kind] = summary[context.kind] + 1
-  summary.items = summary.items + 1
-  return true
-end
-
-local function new_round(self, summary)
-  return round.new(self._client, self._what, {
-    place = self._cursor.place,
-    from = self._from,
-    scope = self._scope,
-    restarts = self._restarts,
-    on_error = function(err) tell_round_error(self, err) end,
-    on_resync = function(reason)
-      summary.resync = reason
-      self._counts.resyncs = self._counts.resyncs + 1
-      return call_handlers(self, "resync", reason)
-    end,
-  })
-end
-
--- Makes the place durable, if it is another.
-local function save(self, place)
-  local stored = self._cursor.place
-  if stored and stored.link == place.link then return true end
-  return self._cursor:save(place)
-end
-
--- The round is over and durable; what is left is to say so.
-local function tell_sync(self, summary)
-  local failures = 0
-  while not self._over do
-    local ok, err = call_handlers(self, "sync", summary)
-    if ok or not err then return end
-    tell_round_error(self, err)
-    failures = failures + 1
-    if not self._scope:sleep(request.backoff(failures)) then return end
-  end
-end
+-- When to look ----------------------------------------------------------------
 
 -- Returns the summary; or nil and an error, which is nil if the watch is over.
 local function run_round(self)
-  local summary = {
-    round = self._counts.rounds + 1, items = 0, created = 0, updated = 0,
-    deleted = 0, pages = 0, resync = nil,
-  }
-  local current = new_round(self, summary)
-  repeat
-    local items, err = current:next()
-    if not items then return nil, err end
-    summary.pages = summary.pages + 1
-    for i = 1, #items do
-      local ok
-      ok, err = deliver(self, items[i], summary)
-      if not ok then return nil, err end
-    end
-  until current.place
-  local ok, err = true, nil
-  if summary.items > 0 or summary.resync then
-    ok, err = call_handlers(self, "commit", summary)
-  end
-  if ok then ok, err = save(self, current.place) end
-  if not ok then return nil, err end
-  if self._over then return nil end
-  local counts = self._counts
-  counts.rounds, counts.items = summary.round, counts.items + summary.items
-  self._restarts = summary.resync and self._restarts + 1 or 0
-  self._last.sync_at = loop.time()
+  local summary, err = self._delivery:run()
+  if not summary then return nil, err end
   self._failures = 0
-  tell_sync(self, summary)
+  self._delivery:tell_sync(summary)
   return summary
 end
-
--- When to look ----------------------------------------------------------------
 
 -- Says when the next look is due after a round.
 local function conclude(self, summary, err)
@@ -462,20 +329,20 @@ end
 ---  (whether something may have changed that is not delivered yet),
 ---  last_sync_at, next_round_at (epoch seconds), last_round_error
 function Watch:stats()
-  local stats, counts, last = self._sub:stats(), self._counts, self._last
+  local stats, done = self._sub:stats(), self._delivery
   local phase = phase_of(self)
   stats.state = self.state
   stats.phase = phase
-  stats.rounds = counts.rounds
-  stats.items = counts.items
-  stats.resyncs = counts.resyncs
+  stats.rounds = done.rounds
+  stats.items = done.items
+  stats.resyncs = done.resyncs
   stats.failures = self._failures
   stats.pending = not self._over and (self._wanted or phase ~= "idle")
-  stats.last_sync_at = last.sync_at
+  stats.last_sync_at = done.sync_at
   if self._due and self._due < math.huge then
     stats.next_round_at = loop.time() + self._due - loop.now()
   end
-  stats.last_round_error = last.error
+  stats.last_round_error = self._last_error
   return stats
 end
 

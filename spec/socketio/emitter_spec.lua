@@ -87,6 +87,36 @@ describe("an emitter", function()
     assert.same({ { "next" } }, calls)
   end)
 
+  it("can stop at the first that raises, and keep one of once for the next time",
+    function()
+      local reported, fails = {}, true
+      local on_error = loop.on_error
+      loop.on_error = function(err) reported[#reported + 1] = err end
+      finally(function() loop.on_error = on_error end)
+      local function always() return true end
+      thing:once("foo", function(...)
+        calls[#calls + 1] = { "once", ... }
+        if fails then error("oops", 0) end
+      end):on("foo", handler "next")
+      assert.same({ false, "oops" }, { thing:_call_while(always, "foo", 1) })
+      assert.same({ { "once", 1 } }, calls)
+      fails = false
+      assert.is_true(thing:_call_while(always, "foo", 2))
+      assert.is_true(thing:_call_while(always, "foo", 3))
+      assert.same({
+        { "once", 1 }, { "once", 2 }, { "next", 2 }, { "next", 3 },
+      }, calls)
+      assert.same({ "oops" }, reported)
+      assert.is_true(thing:_call_while(always, "nobody listens"))
+    end)
+
+  it("can be told to stop between two of them", function()
+    local goes_on = true
+    thing:on("foo", function() goes_on = false end):on("foo", handler "next")
+    assert.is_nil((thing:_call_while(function() return goes_on end, "foo")))
+    assert.same({}, calls)
+  end)
+
   it("lists its handlers in a copy", function()
     local one, two = handler "one", handler "two"
     thing:on("foo", one):once("foo", two)

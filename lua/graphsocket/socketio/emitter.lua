@@ -177,6 +177,27 @@ function Emitter:_call(event, ...)
   end
 end
 
+--- Calls the handlers of an event until one raises, which is reported, or
+--- |goes_on| says no after one. One of `once` is kept until it has returned: for
+--- events that come again if they were not dealt with.
+---@param goes_on function() -> boolean
+---@param event string
+---@param ... any
+---@return boolean|nil true: all have returned; false: one raised; nil: told to
+---  stop
+---@return any raised
+function Emitter:_call_while(goes_on, event, ...)
+  local list = self._listeners[event]
+  for i = 1, list and #list or 0 do
+    local entry = list[i]
+    local ok, raised = loop.call(function_of(entry), ...)
+    if not ok then return false, raised end
+    if type(entry) == "table" then take_once(self, event, entry) end
+    if not goes_on() then return nil end
+  end
+  return true
+end
+
 -- Handlers of every event ----------------------------------------------------
 
 local Any = {}
