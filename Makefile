@@ -1,6 +1,7 @@
 # graphsocket: a C core and Lua modules, built out of tree into $(BUILD)/<lua>/.
 #
-# Variables: LUA=5.4|5.3|luajit, CC=gcc|clang, PREFIX, DESTDIR, BUILD, V=1.
+# Variables: LUA=5.4|5.3|luajit, CC=gcc|clang, PREFIX, LIB (lib, or Debian's
+# lib/x86_64-linux-gnu), DESTDIR, BUILD, V=1.
 # Everything that needs more than make and a compiler is in scripts/.
 
 LUA ?= 5.4
@@ -9,6 +10,7 @@ $(error LUA=$(LUA) is not known: give LUA=5.4, LUA=5.3 or LUA=luajit)
 endif
 BUILD ?= build
 PREFIX ?= /usr/local
+LIB ?= lib
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -55,7 +57,7 @@ LUA_FILES = $(patsubst lua/%,%,$(shell find lua -name '*.lua'))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all demo test check setup lint unit servers spec asan tsan valgrind gc-torture fuzz \
-  coverage docs bench install uninstall clean help FORCE
+  coverage docs bench dist deb install uninstall clean help FORCE
 
 all: ## build the C core for LUA (default 5.4) into build/
 	@scripts/setup --check build $(subst 5.,lua5.,$(LUA))
@@ -197,9 +199,17 @@ lint: ## layout, warnings of gcc and clang, cppcheck, luacheck, house rules, roc
 	@$(MAKE) --no-print-directory $(CORE)
 	@! nm -D --defined-only $(CORE) | grep -v ' luaopen_graphsocket_core$$'
 
+# ---- Packages ---------------------------------------------------------------
+dist: ## source archive of HEAD and its rockspec, in build/dist/; URL= where it will be published
+	@scripts/dist $(URL)
+
+deb: ## Debian package of HEAD for Lua 5.4 and LuaJIT, in build/deb/
+	@scripts/setup deb
+	@scripts/deb
+
 # ---- Installing ------------------------------------------------------------
 LUA_DIR = $(DESTDIR)$(PREFIX)/share/lua/$(LUA_ABI)
-LIB_DIR = $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_ABI)
+LIB_DIR = $(DESTDIR)$(PREFIX)/$(LIB)/lua/$(LUA_ABI)
 
 install: all ## install for LUA under PREFIX (/usr/local); DESTDIR is honoured
 	@cd lua && for file in $(LUA_FILES); do install -D -m 644 $$file $(abspath $(LUA_DIR))/$$file || exit; done

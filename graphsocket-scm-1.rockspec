@@ -30,7 +30,7 @@ external_dependencies = {
   CRYPTO = { library = "crypto" },
 }
 test_dependencies = { "busted >= 2.1" }
-test = { type = "busted" }
+test = { type = "command", script = "scripts/luarocks-test.lua" }
 build = {
   type = "builtin",
   modules = {
