@@ -2,8 +2,9 @@
 -- behaviour, and the test that shows it here. The sources are the tests of
 -- socket.io-client (socket, connection, retry, connection-state-recovery, url,
 -- node), engine.io-client and socket.io-parser, and the documents and test
--- suites of both protocols. `scripts/conformance` runs the tests and writes the
--- page.
+-- suites of both protocols. What tests of these only say of TypeScript, of a
+-- helper of JavaScript, or of a server, has no row. `scripts/conformance` runs
+-- the tests and writes the page.
 --
 -- A row is { area, behaviour, spec, test } with the spec file below spec/ and
 -- the full name of the test, or { area, behaviour, out_of_scope = reason }.
@@ -279,11 +280,11 @@ out_of_scope("transport", "polling", {
   "Merges packets up to `maxPayload`, and sends a larger one anyway",
   "Probes and upgrades from HTTP long-polling; `filterUpgrades`, `rememberUpgrade`, closing while upgrading",
   "Tries the next transport with `tryAllTransports`; takes transport classes of the script's",
-  "Encodes binary data in base64 (`forceBase64`, no ArrayBuffer)",
   "Keeps cookies of the server between requests (`withCredentials`)",
 })
 out_of_scope("transport", "browser-only", {
   "Receives and sends Blobs",
+  "Encodes binary data in base64 where the platform's websockets have no binary messages (`forceBase64`)",
   "Works in a worker, uses XMLHttpRequest, closes upon `beforeunload`",
 })
 out_of_scope("transport", "WebTransport", { "Connects and upgrades over WebTransport" })
