@@ -4,12 +4,20 @@ local members = require "graphsocket.nginx.members"
 local memory = require "graphsocket.nginx.memory"
 
 describe("the members", function()
-  local dict, rung
+  local dict, rung, dead
+
+  local function outsider(id, pid)
+    return members.new(dict, {
+      id = id, pid = pid, ttl = 15,
+      ring = function(path)
+        rung[#rung + 1] = path
+        return path ~= dead
+      end,
+    })
+  end
 
   local function member(id, pid)
-    local new = members.new(dict, {
-      id = id, pid = pid, ttl = 15, ring = function(path) rung[#rung + 1] = path end,
-    })
+    local new = outsider(id, pid)
     new:join("/bell/" .. pid)
     return new
   end
@@ -21,7 +29,7 @@ describe("the members", function()
     return table.concat(rung, " ")
   end
 
-  before_each(function() dict = memory.new(loop.now) end)
+  before_each(function() dict, rung, dead = memory.new(loop.now), {}, nil end)
 
   it("are all rung for but the one that rings", function()
     local one = member(0, 100)
@@ -32,10 +40,7 @@ describe("the members", function()
 
   it("are rung for by one that has no place itself", function()
     member(1, 101)
-    local other = members.new(dict, {
-      id = 0, pid = 100, ttl = 15, ring = function(path) rung[#rung + 1] = path end,
-    })
-    assert.equal("/bell/101", ring(other))
+    assert.equal("/bell/101", ring(outsider(0, 100)))
   end)
 
   it("are forgotten when they do not confirm their place", function()
@@ -59,6 +64,22 @@ describe("the members", function()
     assert.equal("/bell/100 /bell/201", ring(old))
     new:leave()
     assert.equal("", ring(one))
+  end)
+
+  it("are not rung for any more once they are dead", function()
+    local one = member(0, 100)
+    member(1, 101)
+    dead = "/bell/101"
+    assert.equal("/bell/101", ring(one))
+    assert.equal("", ring(one))
+  end)
+
+  it("ring once for the worker that they replace: what a killed one left goes", function()
+    member(1, 101)
+    rung, dead = {}, "/bell/101"
+    member(1, 201)
+    assert.same({ "/bell/101" }, rung)
+    assert.equal("/bell/201", ring(outsider(0, 100)))
   end)
 
   it("say how far they have read", function()

@@ -31,6 +31,7 @@ describe("workers of one nginx", function()
       end,
       ring = function(path)
         if not deaf and bells[path] then loop.spawn(bells[path]) end
+        return deaf or bells[path] ~= nil
       end,
     }, {
       ttl = TTL, interval = INTERVAL, max_events = values and values.max_events or 100,

@@ -4,8 +4,7 @@
 -- replaces, so that nobody rings for the dead. A place lapses when its worker
 -- has not confirmed it for a while. What stands in it are a pid and the path of
 -- a socket in a folder of mode 0700.
--- A bell that cannot be rung is no error: its worker looks by itself now and
--- then, see supervisor.lua.
+-- A worker that is not rung for looks by itself now and then, see supervisor.lua.
 -- Pure: knows neither nginx nor the loop.
 
 local members = {}
@@ -19,7 +18,7 @@ local metatable = { __name = "graphsocket.nginx.members", __index = methods }
 
 ---@param dict table ngx.shared.DICT, or memory.new
 ---@param me table id, pid (of this worker), ttl (seconds that a place is kept),
----  ring (fun(path): rings a bell)
+---  ring (fun(path): true | nil, err)
 ---@return table members
 function members.new(dict, me)
   return setmetatable({
@@ -32,11 +31,22 @@ function members.new(dict, me)
   }, metatable)
 end
 
+-- Rings the bell of a place; one whose worker has died is freed.
+local function ring(self, id, value)
+  if not self._ring(value:match "^%d+ (.*)$")
+    and self._dict:get(BELL .. id) == value then
+    self._dict:delete(BELL .. id)
+  end
+end
+
 --- Takes this worker's place, whoever has it: there is no older one with this
---- id but one that is dead or about to exit.
+--- id but one that is dead or about to exit. Who was killed has left a socket
+--- behind, which goes when its bell is rung.
 ---@param path string of its bell
 function methods:join(path)
   local dict = self._dict
+  local older = dict:get(BELL .. self._id)
+  if older then ring(self, self._id, older) end
   self._value = ("%d %s"):format(self._pid, path)
   dict:safe_set(BELL .. self._id, self._value, self._ttl)
   if (dict:get(COUNT) or 0) <= self._id then
@@ -71,9 +81,7 @@ function methods:ring()
   local dict = self._dict
   for id = 0, (dict:get(COUNT) or 0) - 1 do
     local value = dict:get(BELL .. id)
-    if value and value ~= self._value then
-      self._ring(value:match "^%d+ (.*)$")
-    end
+    if value and value ~= self._value then ring(self, id, value) end
   end
 end
 
