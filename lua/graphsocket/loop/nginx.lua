@@ -250,8 +250,10 @@ local function wait_for_tasks(timer)
     timer.over:wait(FOREVER)
   end
   local deadline = core.now() + GRACE / 4
-  while timer.busy > 0 and core.now() < deadline do
-    timer.over:wait(deadline - core.now())
+  local left = GRACE / 4
+  while timer.busy > 0 and left > 0 do
+    timer.over:wait(left + 0.001) -- less than 1 ms is no wait to nginx
+    left = deadline - core.now()
   end
   for thread in pairs(timer.threads) do
     ngx.thread.kill(thread.co)
