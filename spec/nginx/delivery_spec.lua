@@ -129,6 +129,17 @@ describe("the delivery", function()
     assert.equal(0, reading:dropped())
   end)
 
+  it("does not wait at the end, as nobody would wake it", function()
+    target:on("go", function() end)
+    for i = 1, delivery.BATCH + 10 do publish("go", i) end
+    local sleep = loop.sleep
+    loop.sleep = helper.expect(nil, 0)
+    reading:finish()
+    helper.advance(0)
+    loop.sleep = sleep
+    assert.equal(delivery.BATCH + 10, reading.delivered)
+  end)
+
   it("ends with what is there by then", function()
     target:on("go", helper.expect(nil, 2))
     publish("go", 1)

@@ -83,7 +83,8 @@ local function drain(self)
     count = count + 1
     if count % delivery.BATCH == 0 then
       self._on.progress(self._reader.position)
-      loop.sleep(0)
+      -- A worker that exits has no pump any more which could end the wait.
+      if self._last == math.huge then loop.sleep(0) end
     end
   end
   self._on.progress(self._reader.position)

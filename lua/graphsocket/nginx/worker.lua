@@ -57,8 +57,9 @@ function worker.new(host, values, target)
     error = function(err) self:_note_error(err) end,
   })
   self._ownership = ownership.new(values.run, face_of(self))
-  self._pace = pace.new(values.max_events,
-    function() return self._members:positions() end)
+  self._pace = pace.new(values.max_events, function()
+    return self._is_over and {} or self._members:positions()
+  end)
   return self
 end
 

@@ -1,0 +1,222 @@
+-- graphsocket.nginx in a real nginx, without Graph.
+
+local cluster = require "spec.nginx.cluster"
+local helper = require "spec.helper"
+
+local missing = cluster.missing()
+if missing then
+  describe("in a real nginx", function()
+    pending("is not tested here: " .. missing)
+  end)
+  return
+end
+
+describe("in a real nginx", function()
+  local it_self
+
+  after_each(function()
+    if it_self then it_self:stop() end
+    it_self = nil
+  end)
+
+  it("every worker has every event, in order, and one owns", function()
+    it_self = cluster.start { workers = 4 }
+    local owner = it_self:until_owner()
+    local expected = {}
+    for n = 1, 200 do
+      expected[n] = n
+      it_self:publish("change", n)
+    end
+    it_self:until_got(expected)
+    local owners = 0
+    for pid, stats in pairs(it_self:stats()) do
+      assert.equal(owner, stats.owner_pid)
+      assert.equal(pid, stats.pid)
+      assert.equal(0, stats.dropped)
+      if stats.owner then owners = owners + 1 end
+    end
+    assert.equal(1, owners)
+  end)
+
+  it("another worker takes over from one that is killed", function()
+    it_self = cluster.start { nginx = { allow = { "exited on signal 9" } } }
+    local owner = it_self:until_owner()
+    it_self:publish("change", "before")
+    it_self:until_got { "before" }
+    it_self.nginx:signal("KILL", owner)
+    local heir = it_self:until_owner(owner)
+    it_self:until_joined(2)
+    it_self:publish("change", "after")
+    helper.eventually(function()
+      local got = it_self:got()
+      for _, pid in ipairs(it_self.nginx:workers()) do
+        local list = got[pid] or {}
+        if list[#list] ~= "after" then return false end
+      end
+      return true
+    end, "the workers have what the heir publishes")
+    local stats = it_self:stats()[heir]
+    assert.equal(1, stats.takeovers)
+    assert.equal(2, stats.generation)
+    helper.eventually(function() return #it_self.nginx:files() == 2 end,
+      "the bell of the killed one is gone")
+  end)
+
+  it("an owner that exits hands over, and no event is lost or doubled", function()
+    it_self = cluster.start()
+    local owner = it_self:until_owner()
+    it_self.nginx:reload()
+    it_self:until_joined(2)
+    local heir = it_self:until_owner(owner)
+    it_self:publish("change", "after")
+    it_self:until_got { "after" }
+    local stats = it_self:stats()[heir]
+    assert.equal(0, stats.takeovers)
+    assert.equal(2, stats.generation)
+    assert.equal(2, #it_self.nginx:files())
+  end)
+
+  it("every worker runs for itself without a dict, and the log says it once", function()
+    it_self = cluster.start { dict = "", nginx = { allow = { "no shared dict 'events'" } } }
+    helper.eventually(function()
+      local owners = 0
+      for _ in pairs(it_self:got "owned") do owners = owners + 1 end
+      return owners == 2
+    end, "both workers own")
+    for n = 1, 10 do it_self:publish("change", n) end
+    helper.eventually(function()
+      local count = 0
+      for _, list in pairs(it_self:got()) do count = count + #list end
+      return count == 10
+    end, "each event came to the worker that published it")
+    local _, lines = it_self.nginx:log():gsub("no shared dict 'events', so every worker runs for itself", "")
+    assert.equal(1, lines)
+  end)
+
+  it("a dict that is too small keeps what it can; what it cannot is counted and told once", function()
+    it_self = cluster.start { dict = "32k", nginx = { allow = { "shared dict is too small" } } }
+    it_self:until_owner()
+    for n = 1, 50 do it_self:publish("change", n .. (" "):rep(2000)) end
+    for _ = 1, 3 do it_self:publish("change", (" "):rep(40000)) end
+    it_self:publish("change", "small")
+    helper.eventually(function()
+      for _, list in pairs(it_self:got()) do
+        if list[#list] ~= "small" then return false end
+      end
+      return true
+    end, "every worker has the last event")
+    local got = it_self:got()
+    for pid, stats in pairs(it_self:stats()) do
+      assert.equal(51 + 3, #got[pid] + stats.dropped)
+      assert.is_true(stats.dropped >= 3)
+    end
+    local _, lines = it_self.nginx:log():gsub("shared dict is too small", "")
+    assert.equal(1, lines)
+  end)
+
+  it("a second start, a wrong phase and a wrong option raise, and say what to do", function()
+    it_self = cluster.start {
+      code = [[
+        assert(graphsocket_nginx.start(options))
+        seen:set("raised", select(2, pcall(graphsocket_nginx.start, options)))
+        function graphsocket_nginx.start() return true end]],
+      try = [[
+        package.loaded["graphsocket.nginx"] = nil
+        local start = require("graphsocket.nginx").start
+        ngx.say(select(2, pcall(start, { dict = "events", run = print })))
+        ngx.say(select(2, pcall(start, { dict = "events", runs = print })))
+        ngx.say(select(2, pcall(require("graphsocket.nginx").stats)))]],
+    }
+    assert.truthy(it_self:dump().seen.raised:find "this worker has started already")
+    local text = it_self.nginx:get "/try"
+    assert.truthy(text:find "call it in init_worker_by_lua, not in the phase content")
+    assert.truthy(text:find 'unknown option "runs": did you mean "run"?')
+    assert.truthy(text:find "call start in init_worker_by_lua first")
+  end)
+
+  it("a handler that raises is told of, and stops neither the others nor the next event", function()
+    it_self = cluster.start {
+      code = [[
+        graphsocket.on_error = function(err) ngx.log(ngx.ERR, err) end
+        graphsocket_nginx.on("change", function() error "broken on purpose" end)
+        graphsocket_nginx.on("change", function(n) note("second", n) end)
+      ]],
+      nginx = { allow = { "broken on purpose" } },
+    }
+    it_self:until_owner()
+    it_self:publish("change", 1)
+    it_self:publish("change", 2)
+    it_self:until_got { 1, 2 }
+    helper.eventually(function()
+      for _, list in pairs(it_self:got "second") do
+        if #list < 2 then return false end
+      end
+      return true
+    end, "the other handler is called")
+    for _, stats in pairs(it_self:stats()) do
+      assert.equal(2, stats.errors)
+      assert.truthy(stats.last_error:find "broken on purpose")
+    end
+    assert.truthy(it_self.nginx:log():find "broken on purpose")
+  end)
+
+  it("a handler that never returns holds up its own worker's events alone", function()
+    it_self = cluster.start {
+      code = [[
+        options.max_events = 16
+        graphsocket_nginx.on("stick", function(id)
+          if id == ngx.worker.id() then graphsocket.sleep(1e6) end
+        end)
+      ]],
+    }
+    it_self:until_owner()
+    it_self:publish("stick", 1)
+    local expected = {}
+    for n = 1, 100 do
+      expected[n] = n
+      it_self:publish("change", n)
+    end
+    helper.eventually(function()
+      for _, list in pairs(it_self:got()) do
+        if #list == 100 then return list end
+      end
+    end, "one worker has all events")
+    local lists = 0
+    for _, list in pairs(it_self:got()) do
+      assert.same(expected, list)
+      lists = lists + 1
+    end
+    assert.equal(1, lists)
+  end)
+
+  it("an idle nginx writes nothing, and wakes only for its timers", function()
+    it_self = cluster.start {
+      code = [[
+        options.run, options.ttl = function() end, 30
+        local every = ngx.timer.every
+        ngx.timer.every = function(seconds, fn, ...)
+          return every(seconds, function(...)
+            seen:incr("timers", 1, 0)
+            return fn(...)
+          end, ...)
+        end
+      ]],
+    }
+    it_self:until_owner()
+    -- How often the workers have fallen asleep.
+    local function sleeps()
+      local sum = 0
+      for _, pid in ipairs(it_self.nginx:workers()) do
+        local status = helper.read(("/proc/%d/status"):format(pid))
+        sum = sum + tonumber(status:match "\nvoluntary_ctxt_switches:%s*(%d+)")
+      end
+      return sum
+    end
+    local function timers() return it_self:dump().seen.timers or 0 end
+    local before, timers_before = sleeps(), timers()
+    helper.eventually(function() return sleeps() >= before + 4 end, "they wake for timers")
+    -- One wake may be the end of the request that read the count.
+    assert.is_true(timers() >= timers_before + 3)
+    assert.same({}, it_self.nginx:complaints())
+  end)
+end)
