@@ -42,6 +42,37 @@ function simulator:post(path, fields)
   return ask(self, "POST", "/" .. path, fields or {})
 end
 
+local drive = {}
+local drive_metatable = { __name = "spec.simulator.drive", __index = drive }
+
+-- Makes a drive of its own for a test, with methods that change its items.
+---@return table id, resource (its path)
+function simulator:drive()
+  local id = self:post("drives/create").drives[1].drive
+  return setmetatable({
+    id = id, resource = "/drives/" .. id .. "/root", _sim = self,
+  }, drive_metatable)
+end
+
+local function change(self, how, fields)
+  local all = { drive = self.id }
+  for name, value in pairs(fields or {}) do all[name] = value end
+  return self._sim:post("items/" .. how, all)
+end
+
+---@param fields table|nil of items/create: id, name, count …
+---@return string[] ids
+function drive:create(fields) return change(self, "create", fields).ids end
+
+---@return number version
+function drive:update(id, fields)
+  local all = { id = id }
+  for name, value in pairs(fields or {}) do all[name] = value end
+  return change(self, "update", all).version
+end
+
+function drive:delete(id) change(self, "delete", { id = id }) end
+
 -- What it saw since the last clear.
 ---@return table requests, sockets, counters …
 function simulator:report()

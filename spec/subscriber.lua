@@ -3,6 +3,7 @@
 
 local helper = require "spec.helper"
 local loop = require "graphsocket.loop"
+local recorder = require "spec.recorder"
 
 local M = {}
 
@@ -11,8 +12,7 @@ local EVENTS = {
   "state", "error",
 }
 
-local subscriber = {}
-local metatable = { __name = "spec.subscriber", __index = subscriber }
+local subscriber, metatable = recorder.class "spec.subscriber"
 
 local open = setmetatable({}, { __mode = "k" })
 
@@ -39,7 +39,7 @@ function M.start(client, opts, resource)
   open[self.sub] = true
   for _, name in ipairs(EVENTS) do
     self.sub:on(name, function(...)
-      self.events[#self.events + 1] = { name, ... }
+      self:record(name, ...)
       -- Payloads are the server's; a renewed endpoint holds its URL.
       if name == "renew" then return end
       for i = 1, select("#", ...) do tell_text(select(i, ...), 0) end
@@ -48,20 +48,12 @@ function M.start(client, opts, resource)
   return self
 end
 
--- The first arguments of all events of a name, in order.
----@param name string
----@return table
-function subscriber:all(name)
-  local found = {}
-  for _, event in ipairs(self.events) do
-    if event[1] == name then found[#found + 1] = event[2] == nil and true or event[2] end
-  end
-  return found
-end
-
----@return integer
-function subscriber:count(name)
-  return #self:all(name)
+-- Subscribes, and waits until it is joined.
+---@return table as of start
+function M.joined(client, opts, resource)
+  local self = M.start(client, opts, resource)
+  self:until_joined()
+  return self
 end
 
 -- The states that it went through, as "fetching connecting joined".
@@ -71,10 +63,6 @@ end
 
 function subscriber:syncs()
   return table.concat(self:all "sync", " ")
-end
-
-function subscriber:forget()
-  self.events = {}
 end
 
 -- Lets the time pass until what it waits for is due.

@@ -22,9 +22,7 @@ describe("a subscription", function()
   after_each(function() subscriber.clean_up(sim) end)
 
   local function joined(opts, resource)
-    local s = subscriber.start(client, opts, resource)
-    s:until_joined()
-    return s
+    return subscriber.joined(client, opts, resource)
   end
 
   local function gets() return #sim:requests "subscription" end

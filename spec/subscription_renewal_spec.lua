@@ -22,8 +22,7 @@ describe("a renewal", function()
   -- Subscribes; from then on the simulator notes the fewest and the most
   -- sockets that were joined at any moment.
   local function joined(opts)
-    local s = subscriber.start(client, opts)
-    s:until_joined()
+    local s = subscriber.joined(client, opts)
     sim:post "report/clear"
     s:forget()
     return s

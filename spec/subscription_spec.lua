@@ -18,9 +18,7 @@ describe("graphsocket.subscription", function()
   after_each(function() subscriber.clean_up(sim) end)
 
   local function joined(opts, resource)
-    local s = subscriber.start(client, opts, resource)
-    s:until_joined()
-    return s
+    return subscriber.joined(client, opts, resource)
   end
 
   it("fetches, connects, joins and tells of every notification", function()

@@ -6,19 +6,18 @@ local lfs = require "lfs"
 local loop = require "graphsocket.loop"
 local simulator = require "spec.simulator"
 local suspend = require "graphsocket.suspend"
-local watch = require "graphsocket.watch"
 local watcher = require "spec.watcher"
 
 describe("a watch", function()
-  local sim, client, drive, resource
+  local sim, client, changing, drive, resource
 
   setup(function() sim = simulator.start() end)
   teardown(function() sim:stop() end)
   before_each(function()
     sim:reset()
     sim:post("settings", { page_size = 200, clock = 0 })
-    drive = sim:post("drives/create").drives[1].drive
-    resource = "/drives/" .. drive .. "/root"
+    changing = sim:drive()
+    drive, resource = changing.id, changing.resource
     client = sim:client()
   end)
   after_each(function()
@@ -26,18 +25,10 @@ describe("a watch", function()
     loop.on_error = nil
   end)
 
-  local function create(fields)
-    fields = fields or {}
-    fields.drive = drive
-    return sim:post("items/create", fields).ids
-  end
+  local function create(fields) return changing:create(fields) end
 
   local function quiet(opts, hooks)
-    local w = watcher.start(client, opts, hooks, resource)
-    w:until_quiet()
-    helper.advance(watch.GAP)
-    w:forget()
-    return w
+    return watcher.quiet(client, opts, hooks, resource)
   end
 
   -- Everything that was delivered, each once, in alphabetical order.

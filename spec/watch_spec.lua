@@ -11,7 +11,7 @@ local watch = require "graphsocket.watch"
 local watcher = require "spec.watcher"
 
 describe("graphsocket.watch", function()
-  local sim, client, drive, resource
+  local sim, client, changing, drive, resource
 
   setup(function() sim = simulator.start() end)
   teardown(function() sim:stop() end)
@@ -20,8 +20,8 @@ describe("graphsocket.watch", function()
     sim:post("settings", {
       delta_lag = 0, delta_duplicates = false, page_size = 200,
     })
-    drive = sim:post("drives/create").drives[1].drive
-    resource = "/drives/" .. drive .. "/root"
+    changing = sim:drive()
+    drive, resource = changing.id, changing.resource
     client = sim:client()
   end)
 
@@ -31,17 +31,9 @@ describe("graphsocket.watch", function()
   end)
 
   -- Changes of the drive under test.
-  local function create(fields)
-    fields = fields or {}
-    fields.drive = drive
-    return sim:post("items/create", fields).ids
-  end
-  local function update(id, name)
-    sim:post("items/update", { drive = drive, id = id, name = name })
-  end
-  local function delete(id)
-    sim:post("items/delete", { drive = drive, id = id })
-  end
+  local function create(fields) return changing:create(fields) end
+  local function update(id, name) changing:update(id, { name = name }) end
+  local function delete(id) changing:delete(id) end
 
   local function start(opts, hooks)
     return watcher.start(client, opts, hooks, resource)
@@ -49,11 +41,7 @@ describe("graphsocket.watch", function()
 
   -- A watch that has joined, and has nothing to do.
   local function quiet(opts, hooks)
-    local w = start(opts, hooks)
-    w:until_quiet()
-    helper.advance(watch.GAP)
-    w:forget()
-    return w
+    return watcher.quiet(client, opts, hooks, resource)
   end
 
   local function looks()

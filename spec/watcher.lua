@@ -3,6 +3,8 @@
 
 local helper = require "spec.helper"
 local loop = require "graphsocket.loop"
+local recorder = require "spec.recorder"
+local watch = require "graphsocket.watch"
 
 local M = {}
 
@@ -14,8 +16,7 @@ local EVENTS = {
 -- Those that a test did not close because it failed: they would keep the loop.
 local open = {}
 
-local watcher = {}
-local metatable = { __name = "spec.watcher", __index = watcher }
+local watcher, metatable = recorder.class "spec.watcher"
 
 -- Watches, and records every event. `hooks` are handlers that run before the
 -- recording ones, by event.
@@ -32,24 +33,19 @@ function M.start(client, opts, hooks, resource)
   open[self] = true
   for _, name in ipairs(EVENTS) do
     if hooks and hooks[name] then self.watch:on(name, hooks[name]) end
-    self.watch:on(name, function(...)
-      self.events[#self.events + 1] = { name, ... }
-    end)
+    self.watch:on(name, function(...) self:record(name, ...) end)
   end
   return self
 end
 
--- The first arguments of all events of a name, in order.
-function watcher:all(name)
-  local found = {}
-  for _, event in ipairs(self.events) do
-    if event[1] == name then found[#found + 1] = event[2] == nil and true or event[2] end
-  end
-  return found
-end
-
-function watcher:count(name)
-  return #self:all(name)
+-- Watches, and waits until it has joined and has nothing to do.
+---@return table as of start
+function M.quiet(client, opts, hooks, resource)
+  local self = M.start(client, opts, hooks, resource)
+  self:until_quiet()
+  helper.advance(watch.GAP)
+  self:forget()
+  return self
 end
 
 -- What was delivered, as "name" or "-name" (deleted), in order.
@@ -72,10 +68,6 @@ function watcher:story()
     end
   end
   return table.concat(names, " ")
-end
-
-function watcher:forget()
-  self.events = {}
 end
 
 -- Lets the time pass until the next round is due, if none runs.
