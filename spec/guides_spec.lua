@@ -1,0 +1,76 @@
+-- Every Lua block of the README, the guides and the reference runs, as it stands
+-- there, against the Graph simulator and the reference server.
+
+local helper = require "spec.helper"
+
+local function pages()
+  local paths = { "README.md" }
+  local pipe = io.popen "ls docs/guide/*.md docs/reference/*.md"
+  for path in pipe:lines() do paths[#paths + 1] = path end
+  pipe:close()
+  return paths
+end
+
+-- The ```lua blocks of a page: {line, source}.
+local function blocks_of(path)
+  local blocks, open, number = {}, nil, 0
+  for text in io.lines(path) do
+    number = number + 1
+    if open and text:find "^```%s*$" then
+      open.source = table.concat(open, "\n")
+      blocks[#blocks + 1] = open
+      open = nil
+    elseif open then
+      open[#open + 1] = text
+    elseif text:find "^```lua%s*$" then
+      open = { line = number }
+    end
+  end
+  return blocks
+end
+
+-- The search path, from wherever the block runs: it may write files.
+local here = os.getenv "PWD"
+local function absolute(path)
+  return (path:gsub("[^;]+", function(each)
+    return each:sub(1, 1) == "/" and each or here .. "/" .. each
+  end))
+end
+
+describe("the code of", function()
+  local graph, sockets
+
+  setup(function()
+    graph = helper.service("simulator/index.js", "--demo", "--demo-every", "100")
+    sockets = helper.service "interop/index.js"
+  end)
+
+  teardown(function()
+    graph:stop()
+    sockets:stop()
+  end)
+
+  local function run(path, block)
+    local file = helper.scratch "block.lua"
+    helper.write(file, block.source)
+    return helper.run {
+      "env", "-C", file:match "^(.*)/", helper.interpreter(),
+      here .. "/spec/guide_block.lua", path, tostring(block.line), file,
+      env = {
+        LUA_PATH = absolute(package.path), LUA_CPATH = absolute(package.cpath),
+        GRAPH_TOKEN = graph.info.token, GRAPH_BASE_URL = graph.info.graph,
+        GRAPH_CA_FILE = graph.info.ca, SOCKETIO_URL = sockets.info.v4.url,
+      },
+    }
+  end
+
+  for _, path in ipairs(pages()) do
+    for _, block in ipairs(blocks_of(path)) do
+      it(("%s, line %d, runs"):format(path, block.line), function()
+        local code, _, err = run(path, block)
+        assert.equal("", err)
+        assert.equal(0, code)
+      end)
+    end
+  end
+end)
