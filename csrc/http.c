@@ -51,9 +51,12 @@ static void http_finish(gs_http_request *request) {
   if (request->next) request->next->previous = request->previous;
   gs_resolve_cancel(request->resolve);
   if (request->added) {
-    /* Else a connection over which nothing comes any more, but which could
-     * carry another HTTP/2 stream, would be given to the next request. */
-    if (request->error == GS_ERR_TIMEOUT) {
+    /* After a time-out, a connection over which nothing comes any more, but
+     * which could carry another HTTP/2 stream, would be given to the next
+     * request. After a cancel, libcurl 7.88 tells the server that the stream
+     * is over only when it uses the connection again. */
+    if (request->error == GS_ERR_TIMEOUT ||
+        request->error == GS_ERR_CANCELLED) {
       (void)curl_easy_setopt(request->easy, CURLOPT_FORBID_REUSE, 1L);
     }
     curl_multi_remove_handle(http->multi, request->easy);

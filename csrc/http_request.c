@@ -3,6 +3,7 @@
  * is out of reach. */
 #include "http_request.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
@@ -136,6 +137,23 @@ bool gs_http_request_expire(gs_http_request *request) {
   return true;
 }
 
+/* request_on_open makes a socket that no command of the script inherits: one
+ * that goes on in the background would keep the connection open for ever.
+ * libcurl 7.88 makes them without. */
+static curl_socket_t request_on_open(void *user, curlsocktype use,
+                                     struct curl_sockaddr *address) {
+  (void)user;
+  (void)use;
+#ifdef SOCK_CLOEXEC
+  return socket(address->family, address->socktype | SOCK_CLOEXEC,
+                address->protocol);
+#else
+  int fd = socket(address->family, address->socktype, address->protocol);
+  if (fd >= 0) (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return fd;
+#endif
+}
+
 static int request_on_socket(void *user, curl_socket_t fd, curlsocktype use) {
   gs_http_request *request = user;
   (void)use;
@@ -177,7 +195,9 @@ static int request_on_ready(void *user, char *remote_ip, char *local_ip,
 
 CURLcode gs_http_request_watch(gs_http_request *request) {
   CURL *easy = request->easy;
-  CURLcode rc = curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, request);
+  CURLcode rc =
+      curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, request_on_open);
+  if (!rc) rc = curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, request);
   if (!rc) rc = curl_easy_setopt(easy, CURLOPT_PREREQDATA, request);
   if (!rc) {
     rc = curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, request_on_socket);

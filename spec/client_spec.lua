@@ -1,5 +1,7 @@
 local graphsocket = require "graphsocket"
+local helper = require "spec.helper"
 local loop = require "graphsocket.loop"
+local scope = require "graphsocket.scope"
 local simulator = require "spec.simulator"
 
 describe("graphsocket.new", function()
@@ -335,6 +337,43 @@ describe("a client and the simulated Graph", function()
       base_url = sim.graph, token = sim.token, retries = 0,
     }:endpoint "/me/drive/root"
     assert.equal("tls", err.kind)
+  end)
+
+  it("hands none of its connections on to a program that the script runs",
+    function()
+      local function inherited()
+        local _, out = helper.run {
+          "sh", "-c", "for fd in /proc/self/fd/*; do readlink $fd; done",
+        }
+        local sockets = {}
+        for name in out:gmatch "socket:%[%d+%]" do sockets[name] = true end
+        return sockets
+      end
+      local before = inherited()
+      assert(sim:client():endpoint "/me/drive/root")
+      assert.same(before, inherited())
+    end)
+
+  it("ends a request that it gives up on the server, too", function()
+    sim:fault { on = "subscription", hang = true }
+    local given_up = scope.new()
+    loop.spawn(function()
+      sim:client():_request {
+        path = "/me/drive/root/subscriptions/socketIo", scope = given_up,
+      }
+    end)
+    sim:post("wait", { ["for"] = { pending = { min = 1 } } })
+    given_up:cancel()
+    helper.advance(0)
+    -- By a program of its own, since a request of ours would move them all.
+    local code, out = helper.run {
+      "node", "-e", "fetch(process.argv[1], { method: 'POST', body: "
+        .. "JSON.stringify({ for: { pending: 0 } }) })"
+        .. ".then((answer) => answer.text()).then(console.log)",
+      sim.control .. "/wait",
+    }
+    assert.equal(0, code)
+    assert.is_nil(out:find("not seen", 1, true), out)
   end)
 
   it("works from several tasks at once", function()
