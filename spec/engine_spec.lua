@@ -262,8 +262,10 @@ describe("the engine", function()
     end)
 
     it("has none where no folder can be made", function()
+      local script = helper.scratch "bell.lua"
+      helper.write(script, 'print(select(2, require("graphsocket.engine").bell(print)))')
       local limited = helper.spawn {
-        helper.interpreter(), "-e", 'print(select(2, require("graphsocket.engine").bell(print)))';
+        helper.interpreter(), script;
         env = { TMPDIR = "/nonexistent", LUA_PATH = package.path, LUA_CPATH = package.cpath };
       }
       assert.equal(0, limited:wait())
