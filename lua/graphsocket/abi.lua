@@ -1,6 +1,6 @@
 --- Loads the C core before anything else does, to say in words what is wrong
---- when it does not fit this Lua: the dynamic linker names a symbol, Lua a list
---- of files, and neither what to do.
+--- when it does not fit this Lua, or this Lua does not do: the dynamic linker
+--- names a symbol, Lua a list of files, and neither what to do.
 -- Requires nothing but the core, and is required first by each module that a
 -- program begins with.
 
@@ -14,6 +14,15 @@ local function advise(what)
     .. "--lua-version=%s install graphsocket (in a checkout: luarocks "
     .. "--lua-version=%s make, or make LUA=%s)")
     :format(what, name, version, version, make), 0)
+end
+
+-- Before the core is loaded: one built for LuaJIT, whose Lua is 5.1 as well,
+-- may load here and work for a while.
+if version == "5.1" and not is_jit or version == "5.2" then
+  error(("graphsocket: %s is not enough%s: use Lua 5.4, Lua 5.3 or LuaJIT 2.1 "
+    .. "(lua5.4 FILE, luajit FILE)"):format(_VERSION, version == "5.1"
+      and ", its coroutines cannot yield across pcall, so no handler could wait"
+      or ""), 0)
 end
 
 local ok, core = pcall(require, "graphsocket.core")

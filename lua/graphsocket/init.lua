@@ -32,6 +32,12 @@ local graphsocket = {
   sleep = loop.sleep,
   fd = loop.fd,
   timeout = loop.timeout,
+
+  --- With these two and timeout() the module is what cqueues.poll() takes.
+  pollfd = loop.fd,
+  events = function()
+    return "r"
+  end,
 }
 
 return setmetatable(graphsocket, {

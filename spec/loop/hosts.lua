@@ -198,6 +198,45 @@ local hosts = {
     ]],
   },
   {
+    name = "cqueues.poll(graphsocket)", loop = "plain", module = "cqueues",
+    start = [[
+      local cqueues = require "cqueues"
+      local cq = cqueues.new()
+      local graphsocket = require "graphsocket"
+      local function in_host(fn) loop.spawn(fn) end
+      local function host_work() loop.sleep(0.001) end
+      local function host_trip()
+        local future = loop.future()
+        cq:wrap(function()
+          local socket = require "cqueues.socket"
+          local server = socket.listen("127.0.0.1", 0)
+          local _, _, port = server:localname()
+          local client = socket.connect("127.0.0.1", port)
+          client:write "there\n"
+          local peer = server:accept()
+          assert(peer:read "*l" == "there")
+          for _, each in ipairs { peer, client, server } do each:close() end
+          future:resolve()
+        end)
+        future:await()
+      end
+      local function serve() end
+      local finished
+      local function finish() finished = true end
+      local stop_host, ended = finish, finish
+      local function again() finished = false end
+      local function drive()
+        cq:wrap(function()
+          while not finished do
+            cqueues.poll(graphsocket)
+            graphsocket.step(0)
+          end
+        end)
+        assert(cq:loop())
+      end
+    ]],
+  },
+  {
     name = "copas", loop = "copas", module = "copas",
     -- host_work() is a round trip too: copas 1 has nothing else to wait for.
     start = [[
@@ -254,12 +293,6 @@ local function has_module(name)
     or package.searchpath(name, package.cpath)
 end
 
--- Neovim is built with LuaJIT, whatever runs the specs.
-local function has_program(name)
-  if not jit then return false end
-  return os.execute(("command -v %s >/dev/null"):format(name)) == 0
-end
-
 local Host = {}
 Host.__index = Host
 
@@ -268,7 +301,7 @@ Host.__index = Host
 function Host:missing()
   if self.program and not jit then
     return self.program .. " takes a core built for LuaJIT"
-  elseif self.program and not has_program(self.program) then
+  elseif self.program and helper.run { "sh", "-c", "command -v " .. self.program } ~= 0 then
     return self.program .. " is not installed"
   elseif self.module and not has_module(self.module) then
     return self.module .. " is not installed for this Lua"

@@ -1,6 +1,7 @@
 -- The loop in a plain program. Where waits are looked at, the host adapter is
 -- replaced by one that passes the time in no time and keeps a record.
 
+local core = require "graphsocket.core"
 local errors = require "graphsocket.errors"
 local helper = require "spec.helper"
 local loop = require "graphsocket.loop"
@@ -275,6 +276,24 @@ describe("step()", function()
     timer:cancel()
     assert.is_nil(loop.timeout())
     assert.equal("number", type(loop.fd()))
+    require("graphsocket.engine").stop()
+  end)
+
+  it("is called for by the fd when work comes after timeout() was asked", function()
+    local function is_readable() return core.poll((assert(loop.fd())), 0) end
+    while is_readable() do loop.step(0) end
+    assert.is_nil(loop.timeout())
+    assert.is_false(is_readable())
+    loop.spawn(function() end)
+    assert.is_true(is_readable())
+    loop.step(0)
+    assert.is_false(is_readable())
+    loop.timer(100, function() end)
+    assert.near(100, loop.timeout(), 1)
+    loop.timer(50, function() end)
+    assert.is_true(is_readable())
+    loop.step(0)
+    assert.near(50, loop.timeout(), 1)
     require("graphsocket.engine").stop()
   end)
 end)

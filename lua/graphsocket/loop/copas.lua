@@ -4,11 +4,14 @@
 -- copas has: it is given an object that looks like a socket whose first read
 -- times out, so copas waits until its descriptor is readable. (LuaSocket's
 -- select takes any object with getfd and dirty.)
--- copas 1 has neither timers nor a way to put a thread to sleep. The alarm of
--- the source stands in for the timers, as it does for those of later versions,
--- which are only exact to a tenth of a second. A thread sleeps by yielding to a
--- set of our own instead of copas' set of readers: copas pushes it there and
--- forgets it; copas.addthread lets an existing coroutine go on.
+-- copas 1 has neither timers nor a way to put a thread to sleep, and the timers
+-- of later versions are only exact to a tenth of a second: the alarm of the
+-- source stands in for them. A thread of copas 1 sleeps by yielding to a set of
+-- our own instead of copas' set of readers: copas pushes it there and forgets
+-- it; copas.addthread lets an existing coroutine go on.
+-- copas.exit() (since version 4) is heard as stop(). copas.cancelall() (since
+-- 4.11) drops every thread without a word, which is noticed as it closes the
+-- object above: the home of all that has been is lost then, see homes.lua.
 
 local copas = require "copas"
 
@@ -36,10 +39,6 @@ function Socket:receive()
   return nil, "timeout"
 end
 
--- copas 1 closes the last socket of a thread that ends.
-function Socket.close()
-end
-
 function adapter.cannot_wait()
   local co, is_main = coroutine.running()
   if not co or is_main then
@@ -49,17 +48,22 @@ function adapter.cannot_wait()
 end
 
 local current -- the Socket of the wait under way
+local home = {} -- a new one for each cancelall()
+local is_watched -- a thread waits for copas.exit()
 
-local function limit(socket, timeout, source)
-  if timeout <= 0 then
-    source.wake() -- the other threads run once
-  elseif source.alarm then
-    source.alarm(timeout)
-  elseif copas.settimeout then
-    copas.settimeout(socket, timeout)
-  else
-    error("this copas has no timers and neither has the core", 0)
+-- copas 1 closes the last socket of a thread that ends, which does not wait.
+function Socket:close()
+  if current == self then
+    current, home = nil, {}
   end
+end
+
+function adapter.here()
+  return home
+end
+
+function adapter.is_lost(other)
+  return other ~= home
 end
 
 function adapter.wait(fd, timeout, source)
@@ -69,8 +73,10 @@ function adapter.wait(fd, timeout, source)
     forgotten = false,
   }, Socket)
   current = socket
-  if timeout then
-    limit(socket, timeout, source)
+  if timeout == 0 then
+    source.wake() -- the other threads run once
+  elseif timeout then
+    source.alarm(timeout)
   end
   copas.receive(socket, 1)
   current = nil
@@ -83,8 +89,28 @@ function adapter.forget()
   end
 end
 
+-- A thread that waits for the exit does not keep copas.loop() from returning.
+local function watch_exit(pump)
+  if is_watched or not copas.waitforexit then
+    return
+  end
+  is_watched = true
+  copas.addthread(function()
+    -- Without copas.loop(), by steps, there is no exit.
+    local exits = copas.running
+    if exits then
+      copas.waitforexit()
+    end
+    is_watched = false
+    if exits and pump.running then
+      require("graphsocket.loop").stop()
+    end
+  end)
+end
+
 function adapter.start(pump)
   adapter._pump = pump
+  watch_exit(pump)
   copas.addthread(function()
     pump.run_background()
   end)

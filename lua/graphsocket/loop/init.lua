@@ -50,10 +50,6 @@ local loop = {
   --- loop.changed(): for the source, whose answer to active() has changed.
   changed = pump.changed,
 
-  --- loop.timeout() -> seconds until step() has something to do without any
-  --- event; 0: now; nil: only an event can bring work.
-  timeout = pump.timeout,
-
   --- loop.future() -> f. f:resolve(...), the first call wins; f:done();
   --- f:await([timeout]) -> true, ... | false, "timeout".
   future = wait.future,
@@ -281,6 +277,16 @@ function loop.step(timeout)
     count = pump.turn()
   end
   return count
+end
+
+--- Seconds until step() has something to do without any event; 0: now; nil:
+--- only an event can bring work. Should that change before the next step(), as
+--- another coroutine spawns a task, the fd becomes readable.
+---@return number|nil seconds
+function loop.timeout()
+  local timeout = pump.timeout()
+  pump.announce_wait(timeout)
+  return timeout
 end
 
 --- The fd to poll for reading in a loop of one's own, which then calls step(0).

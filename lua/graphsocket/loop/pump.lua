@@ -68,11 +68,14 @@ local function load_host(name)
     return adapter
   end
   local missing = tostring(adapter):match "module '([%w_.]+)' not found"
-  if missing and missing:sub(1, 11) ~= "graphsocket" then
-    return nil, ("graphsocket.loop '%s' needs the Lua module '%s': install it")
-      :format(name, missing)
+  if not missing or missing:sub(1, 11) == "graphsocket" then
+    return nil, tostring(adapter)
+  elseif name == "nginx" then
+    return nil, "graphsocket.loop 'nginx' works inside nginx only"
   end
-  return nil, tostring(adapter)
+  return nil, ("graphsocket.loop '%s' needs the Lua module '%s', which is not "
+    .. "installed for this Lua: luarocks --lua-version=%s install %s")
+    :format(name, missing, _VERSION:match "%d+%.%d+", name)
 end
 
 --- Makes the named adapter the host.
@@ -261,7 +264,16 @@ local function run_ready()
   return count
 end
 
+local OUTSIDE = "outside" -- the home of who waits in a loop of his own
+
+--- The program is about to wait that long, until it makes a turn.
+---@param timeout number|nil seconds
+function pump.announce_wait(timeout)
+  waiting[OUTSIDE] = timeout and pump.now() + timeout or huge
+end
+
 local function turn_once()
+  waiting[OUTSIDE] = nil
   return dispatch() + fire_timers() + run_ready()
 end
 

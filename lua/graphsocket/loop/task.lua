@@ -17,13 +17,6 @@ local pump = require "graphsocket.loop.pump"
 local unpack = table.unpack or unpack
 local status = coroutine.status
 
--- Told by the version: nginx lets nobody make a coroutine to try it with in
--- init_worker_by_lua*.
-if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then
-  error("graphsocket needs Lua 5.3, 5.4 or LuaJIT 2.1: in " .. _VERSION
-    .. " a coroutine cannot yield across pcall", 0)
-end
-
 local WAIT = {}
 
 local by_coroutine = setmetatable({}, { __mode = "k" })
