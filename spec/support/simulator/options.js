@@ -13,6 +13,7 @@ ends with the pipe on its stdin, or on SIGTERM.
                         device code
   --demo-changes N      how many changes (5)
   --demo-every MS       how far apart (1000)
+  --office              items change all the time, as if people worked there
   --port N              port of the Graph host (free)
   --socket-port N       port of the first socket host (free)
   --login-port N        port of the login service (free)
@@ -49,6 +50,7 @@ const OWN = {
   demo: { type: "boolean" },
   "demo-changes": { type: "string", default: "5" },
   "demo-every": { type: "string", default: "1000" },
+  office: { type: "boolean", default: false },
   port: { type: "string", default: "0" },
   "socket-port": { type: "string", default: "0" },
   "login-port": { type: "string", default: "0" },
@@ -112,6 +114,7 @@ export function options(args) {
       changes: number(values, "demo-changes"),
       every: number(values, "demo-every"),
     },
+    office: values.office,
     ports: {
       graph: number(values, "port"),
       socket: number(values, "socket-port"),

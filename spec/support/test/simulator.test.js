@@ -555,6 +555,21 @@ describe("the process", () => {
   });
 });
 
+describe("the office", () => {
+  it("goes on, and is told of in names, folders and people", async () => {
+    const office = await launch("simulator", ["--office", "--tls", "off"]);
+    const { value } = (await office.graph("/me/drive/root/delta")).json;
+    const items = value.filter((item) => !item.root);
+    assert.ok(items.length > 0);
+    for (const item of items) {
+      assert.match(item.name, / \d+(\.\w+)?$/);
+      assert.match(item.parentReference.path, /root:\/\w/);
+      assert.ok(item.lastModifiedBy.user.displayName);
+    }
+    assert.equal(await office.end(), 0);
+  });
+});
+
 describe("the guide", () => {
   it("names every request, setting and field of a rule", async () => {
     const path = new URL("../../../docs/guide/simulator.md", import.meta.url);
