@@ -33,8 +33,11 @@ local graphsocket = {
   fd = loop.fd,
   timeout = loop.timeout,
 
-  --- With these two and timeout() the module is what cqueues.poll() takes.
+  -- With these two and timeout() the module is what cqueues.poll() takes.
   pollfd = loop.fd,
+
+  --- What to poll fd() for, as cqueues.poll() asks it.
+  ---@return string events "r"
   events = function()
     return "r"
   end,
