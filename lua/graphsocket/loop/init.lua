@@ -301,4 +301,16 @@ function loop.fd()
   return source.fd()
 end
 
+--- With events() and timeout() it makes the module an object for cqueues.poll().
+---@return number|nil fd
+function loop.pollfd()
+  return (loop.fd())
+end
+
+--- See pollfd().
+---@return string events always "r"
+function loop.events()
+  return "r"
+end
+
 return loop
