@@ -8,6 +8,6 @@ exclude_files = { "**/node_modules", "build", ".luarocks", "lua_modules" }
 files["lua/graphsocket/loop/nginx.lua"] = { read_globals = { "ngx" } }
 files["lua/graphsocket/nginx.lua"] = { read_globals = { "ngx" } }
 files["lua/graphsocket/nginx/**"] = { read_globals = { "ngx" } }
-files["examples/nginx/**"] = { read_globals = { "ngx" } }
+files["examples/openresty/**"] = { globals = { "ngx" } }
 files["spec"] = { std = "+busted" }
 files["**/*.rockspec"] = { std = "+rockspec" }

@@ -56,8 +56,8 @@ LUA_FILES = $(patsubst lua/%,%,$(shell find lua -name '*.lua'))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo test check setup lint unit servers spec asan tsan valgrind gc-torture fuzz \
-  coverage docs bench dist deb install uninstall clean help FORCE
+.PHONY: all demo live test check setup lint unit servers spec browser asan tsan valgrind gc-torture \
+  fuzz coverage docs bench dist deb install uninstall clean help FORCE
 
 all: ## build the C core for LUA (default 5.4) into build/
 	@scripts/setup --check build $(subst 5.,lua5.,$(LUA))
@@ -68,6 +68,11 @@ demo: ## watch a drive of the Graph simulator (or a real one: GRAPH_TOKEN); sets
 	@$(MAKE) --no-print-directory $(CORE)
 	@scripts/demo $(LUA_BIN)
 
+live: ## a page that shows a drive as it changes, by nginx (examples/openresty); sets itself up
+	@scripts/setup nginx
+	@$(MAKE) --no-print-directory core-for-nginx
+	@examples/openresty/run
+
 test: ## run every test, sanitizers included; sets itself up
 	@scripts/setup test
 	@scripts/suite --begin
@@ -75,7 +80,7 @@ test: ## run every test, sanitizers included; sets itself up
 
 .PHONY: test-stages
 test-stages:
-	@for stage in unit servers spec "spec LUA=luajit" "spec LUA=5.3" asan tsan; do \
+	@for stage in unit servers spec "spec LUA=luajit" "spec LUA=5.3" browser asan tsan; do \
 	  $(MAKE) --no-print-directory $$stage || failed=1; done; exit $${failed:-0}
 
 check: ## style and static analysis (lint); sets itself up
@@ -138,6 +143,9 @@ core-for-nginx:
 
 servers: ## the tests of the Graph simulator and the other test servers
 	@scripts/suite "test servers" "node --test --test-reporter=tap" $(sort $(wildcard spec/support/test/*.test.js))
+
+browser: core-for-nginx ## the live page of examples/openresty in headless Chromium
+	@scripts/suite "live page" "node --test --test-reporter=tap" $(sort $(wildcard spec/browser/*.test.js))
 
 # The sanitizers of gcc before 14 do not stand the address randomisation of newer kernels. TSan
 # of gcc 12 misreads the thread-local storage that libgnutls asks for at exit, and dies of it.
