@@ -64,7 +64,9 @@ static void connection_on_timer_closed(uv_handle_t *handle) {
 
 /* connection_remove forgets a connection that has no websocket any more. */
 static void connection_remove(gs_connection *connection) {
+  gs_connections *all = connection->all;
   connection->state = CONNECTION_ENDED;
+  (void)all->emit(all->user, GS_EVENT_GONE, 0, connection->link->id, NULL, 0);
   *connection->previous = connection->next;
   if (connection->next) connection->next->previous = connection->previous;
   uv_close((uv_handle_t *)&connection->timer, connection_on_timer_closed);
@@ -491,6 +493,7 @@ void gs_connection_open(gs_connections *all, gs_link *link, const void *fields,
   if (!connection) {
     atomic_store(&link->closed, true);
     (void)all->emit(all->user, GS_EVENT_CLOSED, 0, link->id, NULL, 0);
+    (void)all->emit(all->user, GS_EVENT_GONE, 0, link->id, NULL, 0);
     return;
   }
   int engine =

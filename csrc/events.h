@@ -12,6 +12,8 @@ enum gs_event {
   GS_EVENT_CLOCK,    /* empty: the clock jumped, or the machine slept */
   GS_EVENT_BELL,     /* empty: another process rang (bell.h); at most one waits
                       */
+  GS_EVENT_GONE,     /* empty: nothing is left of a connection, what it had to
+                        send is sent or given up; exactly once after CLOSED */
 };
 
 enum gs_command {

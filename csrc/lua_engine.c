@@ -218,6 +218,7 @@ static int lgs_engine_next(lua_State *L) {
     case GS_EVENT_PING:
     case GS_EVENT_CLOCK:
     case GS_EVENT_BELL:
+    case GS_EVENT_GONE:
       break;
   }
   return 2;
@@ -522,7 +523,7 @@ void lgs_open_engine(lua_State *L) {
       {"OPEN", GS_EVENT_OPEN},         {"MESSAGE", GS_EVENT_MESSAGE},
       {"PING", GS_EVENT_PING},         {"CLOSED", GS_EVENT_CLOSED},
       {"RESPONSE", GS_EVENT_RESPONSE}, {"CLOCK", GS_EVENT_CLOCK},
-      {"BELL", GS_EVENT_BELL},
+      {"GONE", GS_EVENT_GONE},         {"BELL", GS_EVENT_BELL},
   };
   lgs_make_class(L, LGS_ENGINE, engine_methods, engine_meta);
   lgs_make_class(L, LGS_CONNECTION, connection_methods, connection_meta);

@@ -24,10 +24,11 @@ local BATCH = 256
 
 local MESSAGE, PING, RESPONSE = core.MESSAGE, core.PING, core.RESPONSE
 local OPEN, CLOSED, CLOCK = core.OPEN, core.CLOSED, core.CLOCK
-local BELL = core.BELL
+local BELL, GONE = core.BELL, core.GONE
 
 local thread -- the core's engine
 local sinks = setmetatable({}, { __mode = "v" }) -- connection id -> sink
+local leaving = setmetatable({}, { __mode = "v" }) -- likewise, after CLOSED
 local requests = {} -- request id -> {callback = fn}
 local on_bell -- of engine.bell
 local left -- events that this dispatch may still hand out
@@ -43,6 +44,14 @@ local function answer(id, fields)
   end
 end
 
+local function tell_gone(id)
+  local sink = leaving[id]
+  leaving[id] = nil
+  if sink and sink.on_gone then
+    sink:on_gone()
+  end
+end
+
 local function hand_out(kind, id, a, b)
   if kind == RESPONSE then
     return requests[id] and answer(id, a)
@@ -50,6 +59,9 @@ local function hand_out(kind, id, a, b)
     return suspend.notice()
   elseif kind == BELL then
     return on_bell()
+  end
+  if kind == GONE then
+    return tell_gone(id)
   end
   local sink = sinks[id]
   if not sink then
@@ -62,7 +74,7 @@ local function hand_out(kind, id, a, b)
   elseif kind == OPEN then
     sink:on_open(a)
   elseif kind == CLOSED then
-    sinks[id] = nil
+    sinks[id], leaving[id] = nil, sink
     sink:on_close(a)
   end
 end
@@ -104,7 +116,7 @@ local source = {
     thread:wake()
   end,
   active = function()
-    return next(sinks) ~= nil or next(requests) ~= nil or on_bell ~= nil
+    return next(sinks) ~= nil or next(requests) ~= nil or next(leaving) ~= nil or on_bell ~= nil
   end,
   -- For hosts that wait for sockets of their own only: listen() -> path to
   -- connect to; accept(): that connection is readable from now on.
@@ -152,9 +164,11 @@ function engine.stop()
     return
   end
   local old, old_sinks, old_requests = thread, sinks, requests
+  local old_leaving = leaving
   loop.attach(nil)
   thread, requests, on_bell = nil, {}, nil
   sinks = setmetatable({}, { __mode = "v" })
+  leaving = setmetatable({}, { __mode = "v" })
   old:stop()
   local message = "the I/O thread was stopped"
   for _, sink in pairs(old_sinks) do
@@ -164,6 +178,14 @@ function engine.stop()
       code = "CLOSED",
       message = message,
     })
+    if sink.on_gone then
+      sink:on_gone()
+    end
+  end
+  for _, sink in pairs(old_leaving) do
+    if sink.on_gone then
+      sink:on_gone()
+    end
   end
   for _, request in pairs(old_requests) do
     loop.release(request)
@@ -175,7 +197,8 @@ end
 --- Begins to open a connection. It is closed when it is collected.
 ---@param options table the core's flat table
 ---@param sink table on_open(fields), on_message(data, binary), on_ping(),
---- on_close(fields); referenced weakly: it is the sink that holds the connection
+--- on_close(fields), and on_gone(), if it has that, once nothing is left to be
+--- sent; referenced weakly: it is the sink that holds the connection
 ---@return userdata|nil connection the core's: id send writable release close stats
 ---@return table|nil err
 function engine.open(options, sink)

@@ -64,13 +64,14 @@ function Peer:close()
   if self.closed then return end
   self.closed = true
   self.closed_by_client = true
-  -- As the core: CLOSED follows, later.
+  -- As the core: CLOSED follows, later, and GONE.
   local sink = self.sink
   loop.spawn(function()
     sink:on_close {
       reason = "forced close", kind = "closed", code = "CANCELLED",
       message = "cancelled", phase = "open",
     }
+    sink:on_gone()
   end)
 end
 

@@ -11,6 +11,7 @@
 
 local engine = require "graphsocket.engine"
 local errors = require "graphsocket.errors"
+local loop = require "graphsocket.loop"
 local packet = require "graphsocket.socketio.packet"
 
 local connection = {}
@@ -33,6 +34,7 @@ function connection.open(manager, options, query)
                       -- "joined" where Socket.IO 2 did so by itself
     version = nil;    -- revision of Engine.IO, 3 or 4, once open
     _core = nil;      -- the core's connection
+    _is_gone = false;
     _decoder = packet.decoder(options.max_payload);
     _manager = manager;
   }, metatable)
@@ -72,6 +74,12 @@ end
 --- For the core.
 function Connection:on_close(fields)
   if is_current(self) then self._manager:_on_ended(fields) end
+end
+
+--- For the core.
+function Connection:on_gone()
+  self._is_gone = true
+  loop.release(self)
 end
 
 local REFUSED = {
@@ -124,9 +132,12 @@ function Connection:release(p)
 end
 
 --- Ends the connection. If it is the manager's current one, that is an end like
---- any other (reason "forced close"): the manager reconnects.
+--- any other (reason "forced close"): the manager reconnects. What was sent
+--- before still goes out, and run() waits for that: for as long as the core gives
+--- the goodbye, a second at most.
 function Connection:close()
   self._core:close()
+  if not self._is_gone then loop.hold(self) end
 end
 
 --- The counters of the core, and the revision of Engine.IO as `version`.
