@@ -130,13 +130,8 @@ function nginx.start(values)
   return looks:start()
 end
 
---- What this worker does, and what all of them know: id, pid, owner (whether
---- this worker owns), owner_pid, generation (ownerships so far), takeovers (of
---- these, after a crash), published (events, by all owners), delivered (to
---- handlers of this worker), dropped (that they missed), errors, last_error (in
---- this worker), sources (stats() of the owner's, as of sources_at). No secret
---- is among it.
----@return table
+--- What this worker does, and what all of them know. No secret is among it.
+---@return graphsocket.nginx.stats
 function nginx.stats()
   if not current then
     error("graphsocket.nginx.stats: call start in init_worker_by_lua first; "

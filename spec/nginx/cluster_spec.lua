@@ -57,7 +57,7 @@ describe("in a real nginx", function()
     end, "the workers have what the heir publishes")
     local stats = it_self:stats()[heir]
     assert.equal(1, stats.takeovers)
-    assert.equal(2, stats.generation)
+    assert.is_true(stats.generation >= 2)
     helper.eventually(function() return #it_self.nginx:files() == 2 end,
       "the bell of the killed one is gone")
   end)
@@ -72,7 +72,7 @@ describe("in a real nginx", function()
     it_self:until_got { "after" }
     local stats = it_self:stats()[heir]
     assert.equal(0, stats.takeovers)
-    assert.equal(2, stats.generation)
+    assert.is_true(stats.generation >= 2)
     assert.equal(2, #it_self.nginx:files())
   end)
 
@@ -137,11 +137,10 @@ describe("in a real nginx", function()
   it("a handler that raises is told of, and stops neither the others nor the next event", function()
     it_self = cluster.start {
       code = [[
-        graphsocket.on_error = function(err) ngx.log(ngx.ERR, err) end
         graphsocket_nginx.on("change", function() error "broken on purpose" end)
         graphsocket_nginx.on("change", function(n) note("second", n) end)
       ]],
-      nginx = { allow = { "broken on purpose" } },
+      nginx = { allow = { "broken on purpose", "^stack traceback:", "^\t" } },
     }
     it_self:until_owner()
     it_self:publish("change", 1)
@@ -157,7 +156,9 @@ describe("in a real nginx", function()
       assert.equal(2, stats.errors)
       assert.truthy(stats.last_error:find "broken on purpose")
     end
-    assert.truthy(it_self.nginx:log():find "broken on purpose")
+    local _, lines = it_self.nginx:log():gsub(
+      "%[error%] [^\n]*graphsocket: [^\n]*broken on purpose\nstack traceback:", "")
+    assert.equal(4, lines)
   end)
 
   it("a handler that never returns holds up its own worker's events alone", function()
@@ -213,10 +214,15 @@ describe("in a real nginx", function()
       return sum
     end
     local function timers() return it_self:dump().seen.timers or 0 end
-    local before, timers_before = sleeps(), timers()
-    helper.eventually(function() return sleeps() >= before + 4 end, "they wake for timers")
+    local function until_woken(times)
+      local before = sleeps()
+      helper.eventually(function() return sleeps() >= before + times end, "they wake")
+    end
+    until_woken(3) -- the start is over
+    local before = timers()
+    until_woken(4)
     -- One wake may be the end of the request that read the count.
-    assert.is_true(timers() >= timers_before + 3)
+    assert.is_true(timers() >= before + 3)
     assert.same({}, it_self.nginx:complaints())
   end)
 end)

@@ -57,6 +57,12 @@ function guard.try(fn, ...)
   return settle(xpcall(fn, on_raise, ...))
 end
 
+--- Where guard.print writes; nginx's adapter has it write the error log.
+---@param text string lines
+function guard.write(text)
+  io.stderr:write(text)
+end
+
 --- The default on_error: one line and a traceback on standard error.
 ---@param err any
 ---@param traceback string|nil
@@ -65,7 +71,7 @@ function guard.print(err, traceback)
   if traceback and traceback ~= "" then
     text = text .. traceback .. "\n"
   end
-  io.stderr:write(text)
+  guard.write(text)
 end
 
 --- Hands an error to on_error; what on_error raises itself is printed, since

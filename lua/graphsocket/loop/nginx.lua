@@ -31,6 +31,7 @@
 
 local core = require "graphsocket.core"
 local homes = require "graphsocket.loop.homes"
+local guard = require "graphsocket.loop.guard"
 local semaphore = require "ngx.semaphore"
 
 local ngx = ngx
@@ -46,6 +47,10 @@ local HOGGED = 0.003 -- seconds after which the pump lets nginx turn its loop
 local FOREVER = 24 * 3600 -- seconds; nginx counts milliseconds in 32 bits
 
 local adapter = { name = "nginx", has_loop = true, auto = true }
+
+function guard.write(text)
+  ngx.log(ngx.ERR, (text:gsub("\n$", "")))
+end
 
 local pump
 local supervised -- the supervisor's timer exists

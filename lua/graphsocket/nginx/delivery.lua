@@ -12,8 +12,8 @@ local unpack = table.unpack or unpack
 
 local delivery = {}
 
---- Events between which other tasks of the worker get their turn.
-delivery.BATCH = 64
+--- Seconds after which others in the worker get their turn.
+delivery.SLICE = 0.01
 
 --- Seconds that a hole of the journal is given to fill: a writer fills it
 --- within microseconds unless the machine stalls.
@@ -22,10 +22,14 @@ delivery.HOLE = 1
 local methods = {}
 local metatable = { __name = "graphsocket.nginx.delivery", __index = methods }
 
+function metatable.__tostring()
+  return "graphsocket.nginx"
+end
+
 ---@param reader table journal:reader()
 ---@param target table an emitter: whose handlers are called
----@param on table progress(position): called after each batch; error(err): a
----  handler raised, which was reported
+---@param on table progress(position): called now and then, and when all is
+---  read; error(err): a handler raised, which was reported
 ---@return table delivery delivered (events that handlers were called with)
 function delivery.new(reader, target, on)
   return setmetatable({
@@ -34,8 +38,10 @@ function delivery.new(reader, target, on)
     _is_busy = false,
     _last = math.huge, -- number of the last event that counts
     _on = on,
+    _queue = loop.queue(),
     _reader = reader,
     _target = target,
+    _turned_at = nil,  -- loop.now() seconds: others had their turn
   }, metatable)
 end
 
@@ -71,35 +77,36 @@ local function pass_hole(self)
   return true
 end
 
-local function drain(self)
-  local count = 0
-  while self._reader.position < self._last do
-    local text, is_hole = self._reader:next()
-    if text then
-      deliver(self, text)
-    elseif not is_hole or not pass_hole(self) then
-      break
-    end
-    count = count + 1
-    if count % delivery.BATCH == 0 then
-      self._on.progress(self._reader.position)
-      -- A worker that exits has no pump any more which could end the wait.
-      if self._last == math.huge then loop.sleep(0) end
-    end
-  end
+-- Lets others have their turn, if it is time. A worker that exits has no pump
+-- any more which could end the wait.
+local function pause(self)
+  if loop.now() - self._turned_at < delivery.SLICE then return end
   self._on.progress(self._reader.position)
+  if self._last == math.huge then loop.sleep(0) end
+  self._turned_at = loop.now()
 end
 
-local function work(self)
-  loop.call(drain, self)
-  self._is_busy = false
+-- One event. In a queue, whose host warns of what blocks the worker.
+local function step(self)
+  local text, is_hole
+  if self._reader.position < self._last then
+    text, is_hole = self._reader:next()
+  end
+  if text then
+    loop.call(deliver, self, text)
+    pause(self)
+  elseif not is_hole or not pass_hole(self) then
+    self._is_busy = false
+    return self._on.progress(self._reader.position)
+  end
+  self._queue:push(step, self)
 end
 
 --- There may be something new.
 function methods:wake()
   if self._is_busy or self._reader.position >= self._last then return end
-  self._is_busy = true
-  loop.spawn(work, self)
+  self._is_busy, self._turned_at = true, loop.now()
+  self._queue:push(step, self)
 end
 
 --- Events that this worker's handlers missed.
