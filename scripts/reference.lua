@@ -289,6 +289,9 @@ objects["graphsocket.watch"] = function()
   watch:close()
   return watch
 end
+objects["graphsocket.nginx.share"] = function()
+  return require("graphsocket.nginx.share").new {}
+end
 objects["graphsocket.error"] = function()
   return require("graphsocket.errors").new { kind = "usage", message = "m" }
 end

@@ -27,18 +27,26 @@ local worker = require "graphsocket.nginx.worker"
 
 local nginx = {}
 
-local OPTIONS = {
+---@class graphsocket.nginx.options
+---@field dict string name of a `lua_shared_dict`, best one that nothing else uses
+---@field run fun(share: graphsocket.nginx.share) called in a task by the worker that owns; forwards the
+---  subscriptions and watches that it returns; called again, later and later, if it raises or returns nil and an error
+---@field ttl? number after which an owner that has crashed is replaced
+---@field max_events? integer events that the dict keeps for workers that are behind
+
+--- The options of start.
+nginx.options = {
   dict = {
     type = "string",
     required = 'give the name of a dict, as in dict = "graphsocket" for '
       .. "lua_shared_dict graphsocket 1m;",
   },
-  ttl = { type = "number", default = 15, min = 1, unit = "seconds" },
   run = {
     type = "function",
     required = "give the function that the owner calls, as in run = "
       .. "function(share) return client:watch(…) end",
   },
+  ttl = { type = "number", default = 15, min = 1, unit = "seconds" },
   max_events = {
     type = "number", default = 1024, min = 8, max = 1e6, integer = true,
   },
@@ -54,14 +62,14 @@ local current -- {worker, supervisor}
 --- Has `fn` called in this worker with what is published as `event`, from now
 --- on. Handlers run one at a time, in order, and may wait.
 ---@param event string
----@param fn function
+---@param fn fun(...: any)
 function nginx.on(event, fn)
   handlers:on(event, fn)
 end
 
---- Takes on() back: for one function, or for all of an event.
+--- Takes on() back.
 ---@param event string
----@param fn function|nil
+---@param fn function|nil nil: all of the event
 function nginx.off(event, fn)
   handlers:off(event, fn)
 end
@@ -93,16 +101,14 @@ local function dict_of(ngx, name)
   return memory.new(loop.now)
 end
 
---- Starts this worker's part: in init_worker_by_lua of every worker.
----@param values table dict (name of a lua_shared_dict), run (function(share):
----  called by the one worker that owns; forwards the sources that it returns),
----  ttl (seconds after which a crashed owner is replaced; 15), max_events (that
----  the dict keeps for workers which are behind; 1024)
+--- Starts this worker's part: in init_worker_by_lua of every worker. Raises on
+--- a mistake in the options, in another phase, and when it is called twice.
+---@param opts graphsocket.nginx.options
 ---@return boolean|nil ok
----@return string|nil message
-function nginx.start(values)
+---@return string|nil message nginx's, if it gives no timer
+function nginx.start(opts)
   local ngx = rawget(_G, "ngx")
-  local checked = options.check("graphsocket.nginx.start", values, OPTIONS)
+  local checked = options.check("graphsocket.nginx.start", opts, nginx.options)
   check_place(ngx)
   -- The privileged agent serves no request and has no id.
   local id = ngx.worker.id()
@@ -142,7 +148,8 @@ function nginx.stats()
   return current.worker:stats()
 end
 
---- Ends this worker's part. Handlers stay.
+--- Ends this worker's part: closes the sources, and gives the ownership up, if
+--- it has it. Handlers stay registered. A worker that exits does so by itself.
 function nginx.stop()
   if not current then return end
   local old = current

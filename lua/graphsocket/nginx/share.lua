@@ -123,7 +123,7 @@ end
 --- Publishes what a source tells, and closes the source when this worker does
 --- not own any more; at once, if that has happened.
 ---@param source table a subscription, a watch, or any object with on and close
----@param events string[]|nil share.EVENTS
+---@param events string[]|nil nil: whatever subscriptions and watches tell
 ---@return table source
 function methods:forward(source, events)
   check_source(source, 2)

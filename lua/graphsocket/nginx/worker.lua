@@ -183,8 +183,23 @@ function methods:leave()
   loop.release(self)
 end
 
+---@class graphsocket.nginx.stats
+---@field id integer of this worker, as nginx counts them
+---@field pid integer of this worker
+---@field owner boolean whether this worker owns
+---@field owner_pid integer|nil nil: nobody owns at this moment
+---@field generation integer of the last ownership: higher than that of any before
+---@field takeovers integer ownerships that began because the owner before had crashed or was busy for too long
+---@field published integer events since the dict was made, by all owners
+---@field delivered integer of these, those that handlers of this worker were called with
+---@field dropped integer of these, those that this worker missed
+---@field errors integer of handlers, sources and `run`, in this worker
+---@field last_error string|nil in this worker
+---@field sources table[] what `stats()` of the owner's subscriptions and watches gave, in the order of `forward`
+---@field sources_at integer|nil epoch seconds of that, a few seconds ago
+
 --- What this worker does, and what all of them know.
----@return table
+---@return graphsocket.nginx.stats
 function methods:stats()
   local known = self._lease:stats()
   local text = self._host.dict:get(SOURCES)
