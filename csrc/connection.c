@@ -70,7 +70,6 @@ static void connection_remove(gs_connection *connection) {
   *connection->previous = connection->next;
   if (connection->next) connection->next->previous = connection->previous;
   uv_close((uv_handle_t *)&connection->timer, connection_on_timer_closed);
-  gs_connections *all = connection->all;
   if (atomic_fetch_sub(&all->count, 1) == 1) all->all_gone(all->user);
 }
 
