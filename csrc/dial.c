@@ -1,5 +1,6 @@
 #include "dial.h"
 
+#include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,11 +71,21 @@ static void dial_fail(gs_dial *dial, int error, const char *text,
   dial->callbacks->on_fail(dial->user, &failure);
 }
 
+/* dial_fail_to_reach ends a dial that found no way to the server or, and then
+ * it says so, to its proxy. */
+static void dial_fail_to_reach(gs_dial *dial, int error, const char *words,
+                               int sys_errno) {
+  char text[600];
+  snprintf(text, sizeof text, "%s%s",
+           dial->proxied ? "the proxy cannot be reached: " : "", words);
+  dial_fail(dial, error, text, sys_errno);
+}
+
 /* dial_explain words a TCP failure. */
 static void dial_explain(gs_dial *dial, int sys_errno) {
-  char text[512];
-  gs_reach_explain_dial(dial->host, dial->port, sys_errno, text, sizeof text);
-  dial_fail(dial, GS_ERR_CONNECT, text, sys_errno);
+  char words[512];
+  gs_reach_explain_dial(dial->host, dial->port, sys_errno, words, sizeof words);
+  dial_fail_to_reach(dial, GS_ERR_CONNECT, words, sys_errno);
 }
 
 static void dial_on_probed(void *user, int sys_errno) {
@@ -191,6 +202,21 @@ static bool dial_address(gs_dial *dial, const char *address, SSL_CTX *tls,
   return dial->websocket != NULL;
 }
 
+/* dial_has_local tells whether connections can come from the option
+ * local_address: libwebsockets fails without a reason where they cannot. */
+static bool dial_has_local(gs_dial *dial) {
+  char text[512] = "local_address is not an IP address";
+  const char *local = dial_text(dial, "local_address");
+  int sys_errno = local ? gs_probe_local(local) : 0;
+  if (sys_errno == 0) return true;
+  if (sys_errno != EINVAL) {
+    gs_reach_explain_local(local, sys_errno, text, sizeof text);
+  }
+  dial_fail(dial, sys_errno == EINVAL ? GS_ERR_OPTION : GS_ERR_CONNECT, text,
+            sys_errno == EINVAL ? 0 : sys_errno);
+  return false;
+}
+
 /* dial_next tries the next address, or gives up. The time left is divided
  * among those that are left, so that a black hole does not eat it all. */
 static void dial_next(gs_dial *dial) {
@@ -198,6 +224,7 @@ static void dial_next(gs_dial *dial) {
   SSL_CTX *tls = NULL;
   int sys_errno = 0;
   dial->state = DIAL_TRYING;
+  if (!dial_has_local(dial)) return;
   if (dial_bool(dial, "tls", false)) {
     tls = dial_tls(dial, text, sizeof text);
     if (!tls) {
@@ -243,9 +270,9 @@ static void dial_on_resolved(void *user, int error, const char *text,
   gs_dial *dial = user;
   dial->resolve = NULL;
   if (error) {
-    char message[512];
-    gs_reach_explain_lookup(dial->host, text, message, sizeof message);
-    dial_fail(dial, GS_ERR_DNS, message, 0);
+    char words[512];
+    gs_reach_explain_lookup(dial->host, text, words, sizeof words);
+    dial_fail_to_reach(dial, GS_ERR_DNS, words, 0);
     return;
   }
   int family = list->ai_family;

@@ -1,6 +1,10 @@
 #include "probe.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 struct gs_probe {
   uv_tcp_t tcp;
@@ -22,14 +26,32 @@ static void probe_on_connect(uv_connect_t *connect, int status) {
   if (callback) callback(probe->user, -status);
 }
 
+static bool probe_read(const char *address, int port,
+                       struct sockaddr_storage *out) {
+  return uv_ip4_addr(address, port, (struct sockaddr_in *)out) == 0 ||
+         uv_ip6_addr(address, port, (struct sockaddr_in6 *)out) == 0;
+}
+
+int gs_probe_local(const char *address) {
+  struct sockaddr_storage storage = {0};
+  if (!probe_read(address, 0, &storage)) return EINVAL;
+  int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno;
+  int err =
+      bind(fd, (struct sockaddr *)&storage,
+           storage.ss_family == AF_INET ? sizeof(struct sockaddr_in)
+                                        : sizeof(struct sockaddr_in6)) == 0
+          ? 0
+          : errno;
+  close(fd);
+  return err;
+}
+
 gs_probe *gs_probe_start(uv_loop_t *loop, const char *address, int port,
                          gs_probe_callback callback, void *user) {
   struct sockaddr_storage storage;
   struct sockaddr *to = (struct sockaddr *)&storage;
-  if (uv_ip4_addr(address, port, (struct sockaddr_in *)&storage) &&
-      uv_ip6_addr(address, port, (struct sockaddr_in6 *)&storage)) {
-    return NULL;
-  }
+  if (!probe_read(address, port, &storage)) return NULL;
   gs_probe *probe = calloc(1, sizeof *probe);
   if (!probe) return NULL;
   if (uv_tcp_init(loop, &probe->tcp)) {

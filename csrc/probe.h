@@ -21,6 +21,11 @@ GS_NODISCARD gs_probe *gs_probe_start(uv_loop_t *loop, const char *address,
                                       int port, gs_probe_callback callback,
                                       void *user);
 
+/* gs_probe_local tries to take the numeric |address| of this machine as the
+ * near end of a connection. Returns 0, EINVAL if it is no address, or the
+ * system's reason. [any] */
+GS_NODISCARD int gs_probe_local(const char *address);
+
 /* gs_probe_cancel makes sure that the callback is not called. */
 void gs_probe_cancel(gs_probe *probe);
 

@@ -51,3 +51,12 @@ void gs_reach_explain_proxy(int status, char *text, size_t text_size) {
              "proxy, and the port right?");
   }
 }
+
+void gs_reach_explain_local(const char *address, int sys_errno, char *text,
+                            size_t text_size) {
+  char words[128];
+  uv_strerror_r(uv_translate_sys_error(sys_errno), words, sizeof words);
+  snprintf(text, text_size,
+           "local_address %s cannot be used: %s: is it one of this machine's?",
+           address, words);
+}

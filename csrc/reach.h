@@ -16,6 +16,11 @@ void gs_reach_explain_lookup(const char *host, const char *words, char *text,
 void gs_reach_explain_dial(const char *host, int port, int sys_errno,
                            char *text, size_t text_size);
 
+/* gs_reach_explain_local writes that connections cannot come from |address|.
+ * [any] */
+void gs_reach_explain_local(const char *address, int sys_errno, char *text,
+                            size_t text_size);
+
 /* gs_reach_explain_proxy writes that a proxy did not let us through; |status|
  * is that of its answer, or 0 without one. [any] */
 void gs_reach_explain_proxy(int status, char *text, size_t text_size);

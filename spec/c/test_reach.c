@@ -44,6 +44,15 @@ static void tells_a_proxy_that_wants_a_password_from_others(void **state) {
   assert_non_null(strstr(text, "is it an HTTP proxy"));
 }
 
+static void names_an_address_that_is_not_ours(void **state) {
+  (void)state;
+  char text[256];
+  gs_reach_explain_local("192.0.2.1", EADDRNOTAVAIL, text, sizeof text);
+  assert_string_equal(text,
+                      "local_address 192.0.2.1 cannot be used: address not "
+                      "available: is it one of this machine's?");
+}
+
 static void cuts_what_has_no_room(void **state) {
   (void)state;
   char text[12];
@@ -56,6 +65,7 @@ int main(void) {
       cmocka_unit_test(says_what_to_look_at),
       cmocka_unit_test(gives_no_reason_that_is_not_known),
       cmocka_unit_test(tells_a_proxy_that_wants_a_password_from_others),
+      cmocka_unit_test(names_an_address_that_is_not_ours),
       cmocka_unit_test(cuts_what_has_no_room),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

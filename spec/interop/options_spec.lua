@@ -187,6 +187,16 @@ describe("the option", function()
     assert.matches("127.0.0.3", json.encode(seen.remote), 1, true)
   end)
 
+  it("local_address says what is wrong with it", function()
+    local err = failure(servers.v4, { local_address = "192.0.2.1" })
+    assert.equal("network", err.kind)
+    assert.matches("local_address 192.0.2.1 cannot be used: address not available",
+      err.message, 1, true)
+    err = failure(servers.v4, { local_address = "eth0" })
+    assert.equal("usage", err.kind)
+    assert.matches("local_address is not an IP address", err.message, 1, true)
+  end)
+
   describe("proxy", function()
     it("leads through an HTTP proxy, plain and TLS", function()
       local proxy = servers:peers("proxies/launch", json.array {})
@@ -226,6 +236,12 @@ describe("the option", function()
       environment.no_proxy = "example.com,localhost,127.0.0.1"
       handshake(servers.v4)
       assert.equal(1, requests())
+    end)
+
+    it("that is not there is told from a server that is not", function()
+      local err = failure(servers.v4, { proxy = "http://127.0.0.1:9" })
+      assert.matches("^the proxy cannot be reached: .* connection refused",
+        err.message)
     end)
 
     it("that refuses is an error of its own phase", function()
