@@ -50,6 +50,7 @@ ARCHIVE = $(BUILD)/obj/libgs.a
 UNITS = $(patsubst spec/c/%.c,$(BUILD)/unit/%,$(sort $(wildcard spec/c/test_*.c)))
 FUZZERS = $(patsubst spec/fuzz/%.c,$(BUILD)/target/%,$(wildcard spec/fuzz/fuzz_*.c))
 HOST = $(BUILD)/$(LUA)/host
+STATES = $(BUILD)/$(LUA)/two_states
 SPECS ?= $(sort $(shell find spec -name '*_spec.lua' -not -path '*/node_modules/*'))
 LUA_FILES = $(patsubst lua/%,%,$(shell find lua -name '*.lua'))
 
@@ -118,9 +119,11 @@ $(BUILD)/unit/%: spec/c/%.c $(ARCHIVE)
 	  -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free -lcmocka $(library_libs) -o $@
 
 # An interpreter with the sanitizers linked in: preloading them would reach the child processes too.
-$(HOST): spec/c/lua_host.c $(BUILD)/flags
+$(HOST): spec/c/lua_host.c
+$(STATES): spec/c/two_states.c
+$(HOST) $(STATES): $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(Q)$(COMPILE) $$(pkg-config --cflags $(LUA_PC)) $< $$(pkg-config --libs $(LUA_PC)) -Wl,-E -o $@
+	$(Q)$(COMPILE) $$(pkg-config --cflags $(LUA_PC)) $(filter %.c,$^) $$(pkg-config --libs $(LUA_PC)) -Wl,-E -o $@
 
 $(BUILD)/target/%: spec/fuzz/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
@@ -132,7 +135,7 @@ $(BUILD)/target/%: spec/fuzz/%.c $(ARCHIVE)
 unit: $(UNITS) ## C unit tests
 	@scripts/suite "C units$(NOTE)" "$(RUNNER)" $(UNITS)
 
-spec: $(CORE) core-for-nginx ## busted specs with LUA; some: make spec SPECS=spec/url_spec.lua
+spec: $(CORE) $(STATES) core-for-nginx ## busted specs with LUA; some: make spec SPECS=spec/url_spec.lua
 	@scripts/suite "specs, $(LUA_BIN)$(NOTE)" "$(or $(INTERPRETER),$(LUA_BIN)) scripts/busted.lua" $(SPECS)
 
 # nginx runs LuaJIT whatever runs the specs; without LuaJIT they are skipped.

@@ -32,15 +32,8 @@ local graphsocket = {
   sleep = loop.sleep,
   fd = loop.fd,
   timeout = loop.timeout,
-
-  -- With these two and timeout() the module is what cqueues.poll() takes.
-  pollfd = loop.fd,
-
-  --- What to poll fd() for, as cqueues.poll() asks it.
-  ---@return string events "r"
-  events = function()
-    return "r"
-  end,
+  pollfd = loop.pollfd,
+  events = loop.events,
 }
 
 return setmetatable(graphsocket, {
