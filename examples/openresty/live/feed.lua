@@ -22,6 +22,22 @@ function feed.begin()
   dict:safe_add("birth", ("%.0f"):format(ngx.now() * 1000))
 end
 
+local function key(number) return "entry " .. number end
+
+-- Puts a text under a number, at the cost of the oldest entries if there is no
+-- room: strange names are long in JSON, and must not stop the feed.
+local function put(number, text)
+  local first = dict:get "first" or 1
+  local ok, err = dict:safe_add(key(number), text)
+  while err == "no memory" and first < number do
+    dict:delete(key(first))
+    first = first + 1
+    dict:set("first", first)
+    ok, err = dict:safe_add(key(number), text)
+  end
+  return ok, err
+end
+
 --- Keeps an entry.
 ---@param event string
 ---@param about table
@@ -31,11 +47,15 @@ function feed.append(event, about)
   local ok, err
   repeat
     number = number + 1
-    ok, err = dict:safe_add("entry " .. number, text)
+    ok, err = put(number, text)
   until err ~= "exists"
   if not ok then return ngx.log(ngx.WARN, "live: an entry is not kept: ", err) end
   dict:set("last", number)
-  dict:delete("entry " .. number - feed.KEPT)
+  local first = number - feed.KEPT + 1
+  if (dict:get "first" or 1) < first then
+    dict:delete(key(first - 1))
+    dict:set("first", first)
+  end
 end
 
 --- Where a page is that has seen this id.
@@ -47,7 +67,7 @@ function feed.find(id)
   if not birth then return 0, false end
   if birth ~= dict:get "birth" then return 0, true end
   number = tonumber(number)
-  return number, number < (dict:get "last" or 0) - feed.KEPT
+  return number, number < (dict:get "first" or 1) - 1
 end
 
 --- The next entry after a number.
@@ -58,8 +78,13 @@ end
 ---@return string|nil json
 function feed.next(number)
   local last = dict:get "last" or 0
-  number = math.max(number, last - feed.KEPT) + 1
-  local text = dict:get("entry " .. number)
+  number = math.max(number + 1, dict:get "first" or 1)
+  local text = dict:get(key(number))
+  -- A dict without room may have thrown an old entry out for something else.
+  while not text and number < last do
+    number = number + 1
+    text = dict:get(key(number))
+  end
   if not text then return nil end
   local event, json = text:match "^(.-)\n(.*)$"
   return number, dict:get "birth" .. "-" .. number, event, json
