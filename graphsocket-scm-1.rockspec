@@ -20,6 +20,7 @@ supported_platforms = { "unix" }
 dependencies = {
   "lua >= 5.1, < 5.5",
   "lua-cjson >= 2.1.0",
+  "argparse >= 0.7.0", -- for the command alone
 }
 -- By library only: where a header lies differs too much between systems.
 external_dependencies = {
@@ -91,6 +92,33 @@ build = {
     ["graphsocket.auth.login"] = "lua/graphsocket/auth/login.lua",
     ["graphsocket.auth.refresh_token"] = "lua/graphsocket/auth/refresh_token.lua",
     ["graphsocket.auth.source"] = "lua/graphsocket/auth/source.lua",
+    ["graphsocket.cli.account"] = "lua/graphsocket/cli/account.lua",
+    ["graphsocket.cli.arguments"] = "lua/graphsocket/cli/arguments.lua",
+    ["graphsocket.cli.change"] = "lua/graphsocket/cli/change.lua",
+    ["graphsocket.cli.child"] = "lua/graphsocket/cli/child.lua",
+    ["graphsocket.cli.commands.connect"] = "lua/graphsocket/cli/commands/connect.lua",
+    ["graphsocket.cli.commands.endpoint"] = "lua/graphsocket/cli/commands/endpoint.lua",
+    ["graphsocket.cli.commands.subscribe"] = "lua/graphsocket/cli/commands/subscribe.lua",
+    ["graphsocket.cli.commands.watch"] = "lua/graphsocket/cli/commands/watch.lua",
+    ["graphsocket.cli.convert"] = "lua/graphsocket/cli/convert.lua",
+    ["graphsocket.cli.emission"] = "lua/graphsocket/cli/emission.lua",
+    ["graphsocket.cli.environment"] = "lua/graphsocket/cli/environment.lua",
+    ["graphsocket.cli.exit"] = "lua/graphsocket/cli/exit.lua",
+    ["graphsocket.cli.folders"] = "lua/graphsocket/cli/folders.lua",
+    ["graphsocket.cli.follow"] = "lua/graphsocket/cli/follow.lua",
+    ["graphsocket.cli.graph"] = "lua/graphsocket/cli/graph.lua",
+    ["graphsocket.cli"] = "lua/graphsocket/cli/init.lua",
+    ["graphsocket.cli.input"] = "lua/graphsocket/cli/input.lua",
+    ["graphsocket.cli.meter"] = "lua/graphsocket/cli/meter.lua",
+    ["graphsocket.cli.output"] = "lua/graphsocket/cli/output.lua",
+    ["graphsocket.cli.service"] = "lua/graphsocket/cli/service.lua",
+    ["graphsocket.cli.session"] = "lua/graphsocket/cli/session.lua",
+    ["graphsocket.cli.signals"] = "lua/graphsocket/cli/signals.lua",
+    ["graphsocket.cli.status"] = "lua/graphsocket/cli/status.lua",
+    ["graphsocket.cli.style"] = "lua/graphsocket/cli/style.lua",
+    ["graphsocket.cli.text"] = "lua/graphsocket/cli/text.lua",
+    ["graphsocket.cli.token"] = "lua/graphsocket/cli/token.lua",
+    ["graphsocket.cli.value"] = "lua/graphsocket/cli/value.lua",
     ["graphsocket.client"] = "lua/graphsocket/client.lua",
     ["graphsocket.coalesce"] = "lua/graphsocket/coalesce.lua",
     ["graphsocket.cursor"] = "lua/graphsocket/cursor.lua",
@@ -160,5 +188,8 @@ build = {
     ["graphsocket.types"] = "lua/graphsocket/types.lua",
     ["graphsocket.url"] = "lua/graphsocket/url.lua",
     ["graphsocket.watch"] = "lua/graphsocket/watch.lua",
+  },
+  install = {
+    bin = { graphsocket = "bin/graphsocket" },
   },
 }

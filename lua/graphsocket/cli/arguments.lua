@@ -1,0 +1,155 @@
+--- From words to values, by argparse; from the same parser come the help, the
+--- manual (manual.lua) and the completions.
+--
+-- A command is a module of cli/commands: name, summary, description, arguments
+-- (adds its own to argparse's command), examples (lines that run as they are)
+-- and run(session) -> exit code. It is loaded for its part of the parser alone,
+-- so it must not require anything slow on top.
+
+local environment = require "graphsocket.cli.environment"
+local graph = require "graphsocket.cli.graph"
+local options = require "graphsocket.options"
+local token = require "graphsocket.cli.token"
+
+local unpack = table.unpack or unpack
+
+local arguments = {}
+
+--- The commands, in the order of the help.
+arguments.COMMANDS = {
+  "watch", "subscribe", "endpoint", "connect",
+}
+
+local DESCRIPTION = "Change notifications of OneDrive and SharePoint, and a "
+  .. "Socket.IO console."
+
+local EPILOG = "Exit codes: 0 done, 1 the network or a server failed, 2 wrong "
+  .. "use, 3 token or permission, 4 state file, 124 --timeout was over, "
+  .. "128 + n ended by signal n.\n\n"
+  .. "Example:\n   graphsocket watch /me/drive/root --once"
+
+local function output_options(command)
+  command:group("Output",
+    command:flag("--json", "One JSON object a line, for programs."),
+    command:flag("-q --quiet", "Results and what ends the command, nothing "
+      .. "else."),
+    command:flag("-v --verbose", "Every step."))
+end
+
+-- argparse shows what is in no group last, but a command's own options are what
+-- a reader looks for first.
+local function own_options_first(command)
+  local grouped, own = {}, {}
+  for _, group in ipairs(command._groups) do
+    for _, element in ipairs(group) do grouped[element] = true end
+  end
+  for _, option in ipairs(command._options) do
+    if not grouped[option] then own[#own + 1] = option end
+  end
+  command:group("Options", unpack(own))
+  table.insert(command._groups, 1, table.remove(command._groups))
+end
+
+local function add_command(parser, name)
+  local module = require("graphsocket.cli.commands." .. name)
+  local command = parser:command(name, module.description)
+  command:summary(module.summary)
+  command:help_max_width(80)
+  module.arguments(command)
+  if not module.has_own_output then output_options(command) end
+  own_options_first(command)
+  command:epilog((#module.examples > 1 and "Examples:" or "Example:")
+    .. "\n   " .. table.concat(module.examples, "\n   "))
+  return command
+end
+
+--- Makes the parser. `commands` of the result maps names to argparse's commands.
+---@return table parser argparse's
+---@return table commands
+function arguments.parser()
+  local argparse = require "argparse"
+  local parser = argparse("graphsocket", DESCRIPTION, EPILOG)
+  parser:command_target "command"
+  parser:help_max_width(80)
+  parser:require_command(true)
+  parser:flag("--version", "Print the version."):action(function()
+    print("graphsocket " .. require("graphsocket.core").version)
+    os.exit(0)
+  end)
+  local commands = {}
+  for _, name in ipairs(arguments.COMMANDS) do
+    commands[name] = add_command(parser, name)
+  end
+  parser:add_complete_command()
+  return parser, commands
+end
+
+-- A token that is given as an argument is seen before anything else is: the
+-- error must say why, whatever else is wrong.
+local function has_token(words)
+  for _, word in ipairs(words) do
+    if word == "--" then return false end
+    if word:find("^%-%-token=") or word == "--token" then return true end
+  end
+end
+
+-- The options that a command has, by their targets.
+local function targets(command)
+  local known = {}
+  for _, option in ipairs(command._options) do
+    known[option._target or option:_get_default_target()] = true
+  end
+  return known
+end
+
+-- The nearest option, where argparse has found none: it looks one letter far.
+local function suggestion(message, command)
+  local wrong = message:match("^unknown option '(%-%-[^']+)'$")
+  if not wrong or not command then return "" end
+  local names = {}
+  for _, option in ipairs(command._options) do
+    for _, alias in ipairs(option._aliases) do names[alias] = true end
+  end
+  local near = options.nearest(wrong, names)
+  return near and (": did you mean '%s'?"):format(near) or ""
+end
+
+-- argparse's error as one line that says where to look.
+local function explain(message, name, command)
+  message = message:gsub("\nDid you mean", ": did you mean")
+  message = message .. suggestion(message, command)
+  message = message:gsub("%c", " ")
+  if message == "a command is required" then
+    message = message .. ": " .. table.concat(arguments.COMMANDS, ", ")
+  end
+  local whole = name and "graphsocket " .. name or "graphsocket"
+  return ("%s: %s (see %s --help)"):format(whole, message, whole)
+end
+
+--- Reads the words of the command line, and what the environment adds.
+---@param words string[]
+---@return table|nil values `command` is its name
+---@return string|nil message what is wrong, one line
+function arguments.parse(words)
+  local parser, commands = arguments.parser()
+  local name
+  for _, word in ipairs(words) do
+    if commands[word] then
+      name = word
+      break
+    end
+  end
+  local command = commands[name]
+  if has_token(words) then return nil, explain(token.REFUSAL, name) end
+  local ok, values = parser:pparse(words)
+  if not ok then return nil, explain(values, name, command) end
+  local message
+  values, message = environment.apply(values, targets(command))
+  if not values then return nil, explain(message, name) end
+  local check = require("graphsocket.cli.commands." .. name).check
+  message = graph.check(values) or check and check(values)
+  if message then return nil, explain(message, name) end
+  return values
+end
+
+return arguments

@@ -1,0 +1,104 @@
+--- Words of the command line turned into values. Each function returns the
+--- value, or nil and one line that says what to give: what argparse calls a
+--- converter.
+
+local core = require "graphsocket.core"
+local json = require "graphsocket.json"
+local proxy = require "graphsocket.proxy"
+local resource = require "graphsocket.resource"
+local url = require "graphsocket.url"
+
+local convert = {}
+
+--- Seconds, more than none.
+function convert.seconds(word)
+  local number = tonumber(word)
+  if number and number > 0 and number < math.huge and not word:find("[xX]") then
+    return number
+  end
+  return nil, ("'%s' is no number of seconds: give one such as 30 or 0.5")
+    :format(word)
+end
+
+--- A whole number, 0 or more.
+function convert.count(word)
+  if word:find("^%d+$") and #word < 10 then return tonumber(word) end
+  return nil, ("'%s' is no whole number: give one such as 3"):format(word)
+end
+
+--- A resource of Graph; the word itself.
+function convert.resource(word)
+  if word:find("^{") then
+    return nil, "a resource is a path here, such as /me/drive/root"
+  end
+  local ok, message = resource.parse(word)
+  if ok then return word end
+  -- The library names its table forms too, which are of no use here.
+  return nil, (message:gsub(", or { .*$", ""))
+end
+
+--- The URL of a service, as --base-url and --authority take it.
+function convert.service(word)
+  local parts, message = url.service(word)
+  if parts then return word end
+  return nil, ("'%s' %s"):format(word, message)
+end
+
+--- The URL of a Socket.IO server.
+function convert.server(word)
+  local parts = core.url_parse(word)
+  local schemes = { http = true, https = true, ws = true, wss = true }
+  if parts and schemes[parts.scheme] and (parts.host or "") ~= "" then
+    return word
+  end
+  return nil, ("'%s' is no URL of a server: give one such as "
+    .. "https://example.com/chat (http, https, ws or wss)")
+    :format(word:match("^[^?]*"))
+end
+
+--- An HTTP proxy.
+function convert.proxy(word)
+  local ok, message = proxy.parse(word)
+  if ok then return word end
+  return nil, "the proxy " .. message
+end
+
+--- A file that is there and can be read; the path.
+function convert.readable(word)
+  local file, message = io.open(word, "rb")
+  if file then
+    file:close()
+    return word
+  end
+  return nil, ("the file cannot be read: %s"):format(message)
+end
+
+--- Text without control characters.
+function convert.line(word)
+  if word ~= "" and not word:find("%c") then return word end
+  return nil, "it must not be empty or contain control characters"
+end
+
+--- A shell command.
+function convert.command(word)
+  if word:find("%S") then return word end
+  return nil, "the command is empty: give one, such as 'echo \"$GRAPHSOCKET_NAME\"'"
+end
+
+--- A JSON object.
+function convert.object(word)
+  local value = json.decode(word)
+  if type(value) == "table" and word:find("^%s*{") then return value end
+  return nil, ("'%s' is no JSON object: give one such as '{\"token\": \"abc\"}'")
+    :format(word)
+end
+
+--- A header, "Name: value"; a table of the two.
+function convert.header(word)
+  local name, value = word:match("^([%w!#$%%&'*+.^_`|~-]+):%s*(%C*)$")
+  if name then return { name, value } end
+  return nil, ("'%s' is no header: give one such as 'X-Name: value'")
+    :format(word)
+end
+
+return convert

@@ -1,0 +1,43 @@
+--- Lines of standard input, as they come, while everything else goes on.
+
+local core = require "graphsocket.core"
+local plain = require "graphsocket.loop.plain"
+
+local input = {}
+
+--- Longest line, in bytes.
+local MAX_LINE = 16 * 1024 * 1024
+
+--- Begins to read. Neither function may wait.
+---@param on_line fun(line: string)
+---@param on_end fun(message: string|nil) once, at the end; what went wrong
+function input.start(on_line, on_end)
+  local rest = ""
+  local function stop(message)
+    plain.watch(0, nil)
+    if rest ~= "" then on_line(rest) end
+    on_end(message)
+  end
+  plain.watch(0, function()
+    local piece, message = core.read(0)
+    if not piece or piece == "" then return stop(message) end
+    rest = rest .. piece
+    if not piece:find("\n", 1, true) then
+      if #rest > MAX_LINE then stop "a line of standard input is too long" end
+      return
+    end
+    local from = 1
+    for line, after in rest:gmatch "([^\n]*)\n()" do
+      from = after
+      on_line((line:gsub("\r$", "")))
+    end
+    rest = rest:sub(from)
+  end)
+end
+
+--- Reads no more.
+function input.stop()
+  plain.watch(0, nil)
+end
+
+return input

@@ -1,0 +1,129 @@
+-- Wrong use of every command and of every option: one line that helps.
+
+local arguments = require "graphsocket.cli.arguments"
+local command = require "spec.cli.command"
+
+-- Words that make a command's call right, but for what a test does to it.
+local ENOUGH = {
+  watch = { "/me/drive/root" }, subscribe = { "/me/drive/root" },
+  endpoint = { "/me/drive/root" }, connect = { "https://example.com" },
+}
+
+local function refused(...)
+  local values, message = arguments.parse { ... }
+  local call = table.concat({ ... }, " ")
+  assert.is_nil(values, call)
+  assert.is_nil(message:find "%c", message)
+  assert.matches("^graphsocket[%l ]*: .* %(see graphsocket[%l ]* %-%-help%)$", message)
+  return message
+end
+
+local function with(name, ...)
+  local words = { name }
+  for _, word in ipairs(ENOUGH[name] or {}) do words[#words + 1] = word end
+  for i = 1, select("#", ...) do words[#words + 1] = (select(i, ...)) end
+  return (table.unpack or unpack)(words)
+end
+
+describe("wrong use", function()
+  local _, commands = arguments.parser()
+
+  it("of the command as a whole", function()
+    assert.matches("a command is required: watch, ", refused())
+    assert.matches("did you mean 'watch'", refused "wacth")
+    refused "nonsense"
+    refused "--nonsense"
+  end)
+
+  for _, name in ipairs(arguments.COMMANDS) do
+    it("of " .. name, function()
+      if commands[name]._arguments[1] then refused(name) end
+      refused(with(name, "more", "than", "enough"))
+      refused(with(name, "--nonsense"))
+      refused(with(name, "--jsno"))
+    end)
+
+    for _, option in ipairs(commands[name]._options) do
+      local word = option._aliases[#option._aliases]
+      it("of " .. name .. " " .. word, function()
+        if option._maxargs == 0 then
+          refused(with(name, word .. "=1"))
+        else
+          assert.matches("requires an argument", refused(with(name, word)))
+          refused(with(name, word .. "="))
+        end
+        assert.matches("unknown option", refused(with(name, word .. "x")))
+      end)
+    end
+  end
+
+  it("says what a value should be", function()
+    assert.matches("give one such as 30",
+      refused(with("watch", "--timeout", "soon")))
+    assert.matches("must be one of 'now', 'beginning'",
+      refused(with("watch", "--from", "yesterday")))
+    assert.matches('use "/me/drive/root"', refused("endpoint", "/me/drive"))
+    assert.matches("cannot be read", refused(with("endpoint", "--ca-file", "/nonexistent")))
+    assert.matches("such as https://", refused(with("endpoint", "--base-url", "graph")))
+    assert.matches("only http:// proxies", refused(with("endpoint", "--proxy", "socks5://x")))
+    assert.matches("can not be used together",
+      refused(with("watch", "--exec", "a", "--exec-batch", "b")))
+    assert.matches("do not go together", refused(with("watch", "--exec", "a", "--json")))
+    assert.matches("plain text to example.com",
+      refused(with("endpoint", "--base-url", "http://example.com")))
+    assert.matches("plain text to example.com", refused("connect", "http://example.com"))
+  end)
+
+  it("of a token as an argument says why, and what instead", function()
+    for _, words in ipairs { { "--token", "secret" }, { "--token=secret" } } do
+      local message = refused(with("watch", (table.unpack or unpack)(words)))
+      assert.matches("a token is no argument, since ps", message)
+      assert.matches("GRAPH_TOKEN, %-%-token%-file", message)
+      assert.not_matches("secret", message)
+    end
+  end)
+
+  it("does not show the query of a URL", function()
+    assert.not_matches("secret", refused("connect", "ftp://example.com/?token=secret"))
+  end)
+
+  it("ends with 2, and says one line", function()
+    local code, out, err = command.run({}, "watch")
+    assert.equal(2, code)
+    assert.equal("", out)
+    assert.equal("graphsocket watch: missing argument 'resource' "
+      .. "(see graphsocket watch --help)\n", err)
+  end)
+
+  it("of a variable names it", function()
+    local code, _, err = command.run({ GRAPH_CLOUD = "mars" }, "watch", "/me/drive/root")
+    assert.equal(2, code)
+    assert.matches("^graphsocket watch: GRAPH_CLOUD: 'mars' is no cloud", err)
+    code, _, err = command.run({ GRAPH_CA_FILE = "/nonexistent" }, "watch", "/me/drive/root")
+    assert.equal(2, code)
+    assert.matches("GRAPH_CA_FILE: the file cannot be read", err)
+  end)
+end)
+
+describe("the help", function()
+  it("fits into 80 columns, and has an example", function()
+    local parser, commands = arguments.parser()
+    local helps = { parser:get_help() }
+    for _, one in pairs(commands) do helps[#helps + 1] = one:get_help() end
+    for _, help in ipairs(helps) do
+      assert.matches("\nExamples?:\n   ", help)
+      for line in help:gmatch "[^\n]+" do
+        assert.is_true(#line <= 80, line)
+      end
+    end
+  end)
+
+  it("is printed, as is the version", function()
+    local code, out = command.run({}, "endpoint", "--help")
+    assert.equal(0, code)
+    assert.matches("^Usage: graphsocket endpoint", out)
+    code, out = command.run({}, "--version")
+    assert.equal(0, code)
+    assert.matches("^graphsocket %d+%.%d+%.%d+\n$", out)
+  end)
+end)
