@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
+#include <uv.h>
 
 /* What cannot be cancelled (a getaddrinfo that hangs) is not waited for. */
 enum { AT_EXIT_WAIT_MS = 150 };
@@ -12,9 +13,26 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all below */
 static pthread_cond_t left = PTHREAD_COND_INITIALIZER;
 static gs_guest *guests;
 static bool registered;
+static bool forked; /* since a thread of ours was first there */
+
+static void at_exit_work(uv_work_t *unused) { (void)unused; }
+
+/* at_exit_renew_pool has libuv start its thread pool anew: its own handler
+ * joins the pool's threads, of which a forked child has only the names, and
+ * dies of it (libuv 1.44). After a fork the first work makes a new pool. */
+static void at_exit_renew_pool(void) {
+  uv_loop_t loop;
+  uv_work_t request;
+  if (uv_loop_init(&loop)) return;
+  if (uv_queue_work(&loop, &request, at_exit_work, NULL) == 0) {
+    uv_run(&loop, UV_RUN_DEFAULT);
+  }
+  uv_loop_close(&loop);
+}
 
 static void at_exit_run(void) {
   struct timespec until;
+  if (forked) at_exit_renew_pool();
   clock_gettime(CLOCK_REALTIME, &until);
   until.tv_nsec += AT_EXIT_WAIT_MS * 1000000L;
   until.tv_sec += until.tv_nsec / 1000000000L;
@@ -57,4 +75,5 @@ void gs_at_exit_forget(void) {
   pthread_mutex_init(&lock, NULL);
   pthread_cond_init(&left, NULL);
   guests = NULL;
+  forked = registered;
 }

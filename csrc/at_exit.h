@@ -4,7 +4,8 @@
  * libraries' own exit handlers beside our threads: OpenSSL frees tables that a
  * thread is reading, and the program dies by a signal after it has done all
  * that it should. So each I/O thread has a guest here, and a handler of ours,
- * which runs before theirs, asks the threads to end and waits for them.
+ * which runs before theirs, asks the threads to end and waits for them. In a
+ * forked child, which has no threads, it gives libuv's handler those it joins.
  *
  * Safety: one lock guards the list of guests; |stop| is called with it held. */
 #ifndef GS_AT_EXIT_H

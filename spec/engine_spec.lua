@@ -273,6 +273,32 @@ describe("the engine", function()
     end)
   end)
 
+  -- Only LuaJIT can fork without another module. To a sanitizer, what the child
+  -- forgets on purpose is lost.
+  local can_fork = rawget(_G, "jit") and not package.cpath:find "build/%lsan/"
+  local where_it_can = can_fork and it or function() end
+
+  where_it_can("tells a forked child what to do, and lets it end in peace", function()
+    local parent = helper.lua [[
+      local engine = require "graphsocket.engine"
+      local ffi = require "ffi"
+      ffi.cdef "int fork(void); int waitpid(int pid, int *status, int options);"
+      -- A name, so that libuv's thread pool is there.
+      engine.request { url = "http://localhost:1/" }
+      local pid = ffi.C.fork()
+      if pid == 0 then
+        local ok, err = pcall(engine.request, { url = "http://localhost:1/" })
+        io.stdout:write(tostring(ok), " ", tostring(err), "\n")
+        os.exit(3)
+      end
+      local status = ffi.new "int[1]"
+      ffi.C.waitpid(pid, status, 0)
+      print("status " .. status[0])
+    ]]
+    assert.equal(0, parent:wait())
+    assert.match("false [^\n]*forked after graphsocket was started[^\n]*\nstatus 768\n", parent:out())
+  end)
+
   describe("that cannot start", function()
     it("says why to whoever uses it", function()
       local real = core.engine
