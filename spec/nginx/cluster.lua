@@ -7,7 +7,9 @@ local nginx = require "spec.nginx"
 
 local M = { missing = nginx.missing }
 
--- %s: options of start, and more code.
+local TTL = 3 -- seconds
+
+-- %s: more code, which changes the options of start.
 local INIT_WORKER = [[
 local graphsocket = require "graphsocket"
 local graphsocket_nginx = require "graphsocket.nginx"
@@ -29,7 +31,7 @@ local function run(share)
     graphsocket.sleep(command and 0 or 0.01)
   end
 end
-local options = { dict = "events", ttl = 3, run = run }
+local options = { dict = "events", ttl = %d, run = run }
 %s
 assert(graphsocket_nginx.start(options))
 ]]
@@ -73,7 +75,7 @@ function M.start(settings)
   local given = settings or {}
   local all = {
     workers = 2;
-    init_worker = INIT_WORKER:format(given.code or "");
+    init_worker = INIT_WORKER:format(TTL, given.code or "");
     http = (given.dict == "" and HTTP:gsub("^[^\n]*\n", "")
       or HTTP:format(given.dict or "1m")) .. (given.http or "");
     locations = {
@@ -82,7 +84,7 @@ function M.start(settings)
   }
   for name, value in pairs(given.nginx or {}) do all[name] = value end
   all.workers = given.workers or 2
-  local self = setmetatable({ nginx = nginx.start(all) }, metatable)
+  local self = setmetatable({ nginx = nginx.start(all), ttl = TTL }, metatable)
   if given.dict ~= "" then self:until_joined(all.workers) end
   return self
 end

@@ -1,7 +1,9 @@
 -- graphsocket.nginx in a real nginx, without Graph.
 
 local cluster = require "spec.nginx.cluster"
+local engine = require "graphsocket.engine"
 local helper = require "spec.helper"
+local loop = require "graphsocket.loop"
 
 local missing = cluster.missing()
 if missing then
@@ -224,5 +226,76 @@ describe("in a real nginx", function()
     -- One wake may be the end of the request that read the count.
     assert.is_true(timers() >= before + 3)
     assert.same({}, it_self.nginx:complaints())
+  end)
+
+  it("a worker that runs out of connections goes on, and keeps its ownership", function()
+    it_self = cluster.start {
+      workers = 1;
+      try = "ngx.sleep(0.5)";
+      nginx = { connections = 16, allow = { "worker_connections", "fake connection" } };
+    }
+    local owner, answers = it_self:until_owner(), 0
+    for _ = 1, 40 do
+      loop.spawn(function()
+        engine.request { url = it_self.nginx:url "/try" }
+        answers = answers + 1
+      end)
+    end
+    helper.eventually(function() return answers == 40 end, "all requests have ended")
+    assert.truthy(it_self.nginx:log():find "worker_connections are not enough")
+    local renewed = it_self:any_stats().sources_at
+    helper.eventually(function()
+      return it_self:any_stats().sources_at > renewed + it_self.ttl
+    end, "the supervisor goes on for longer than the lease lasts")
+    it_self:publish("change", 1)
+    it_self:until_got { 1 }
+    local stats = it_self:any_stats()
+    assert.equal(owner, stats.owner_pid)
+    assert.equal(1, stats.generation)
+  end)
+
+  it("the memory of a worker does not grow with the events", function()
+    it_self = cluster.start {
+      code = [[
+        options.run = function(share)
+          local events = ngx.shared.events
+          while not (events:get "gs:read0" and events:get "gs:read1") do
+            graphsocket.sleep(0.01)
+          end
+          for n = 1, 80000 do
+            share("burst", { id = n, name = "report.docx" })
+            if n % 1000 == 0 then graphsocket.sleep(0) end
+          end
+        end
+        local total = 0
+        graphsocket_nginx.on("burst", function()
+          total = total + 1
+          if total % 20000 == 0 then note("total", total) end
+        end)
+      ]],
+    }
+    local function until_total(count)
+      helper.eventually(function()
+        local workers = 0
+        for _, list in pairs(it_self:got "total") do
+          if (list[#list] or 0) >= count then workers = workers + 1 end
+        end
+        loop.sleep(0.05)
+        return workers == 2
+      end, ("both workers have %d events"):format(count))
+    end
+    local function resident()
+      local sum = 0
+      for _, pid in ipairs(it_self.nginx:workers()) do
+        local status = helper.read(("/proc/%d/status"):format(pid))
+        sum = sum + tonumber(status:match "VmRSS:%s*(%d+)")
+      end
+      return sum
+    end
+    until_total(20000)
+    local before = resident()
+    for count = 40000, 80000, 20000 do until_total(count) end
+    assert.is_true(resident() - before < 4096, ("%d KB more"):format(resident() - before))
+    assert.equal(0, it_self:any_stats().dropped)
   end)
 end)

@@ -61,6 +61,7 @@ function methods:confirm()
   local value = dict:get(key)
   if value == self._value then
     dict:expire(key, self._ttl)
+    dict:expire(READ .. self._id, self._ttl)
   elseif not value then
     dict:safe_set(key, self._value, self._ttl)
   end
