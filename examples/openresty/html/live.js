@@ -84,7 +84,7 @@ follow(
     gap({ from, to }) {
       const [lost, back] = [from, to].map((at) => words.clock(at * 1000));
       list.note(
-        `Not connected from ${lost} to ${back}. What changed meanwhile is listed above.`,
+        `Not connected from ${lost} to ${back}. What changed meanwhile is listed.`,
       );
     },
     resync() {

@@ -6,6 +6,7 @@ const SLOT = 5_000; // ms
 const SLOTS = 60;
 const HEIGHT = 20; // of the viewBox
 const LEAST = 5; // changes that fill the height, at least: one is no peak
+const LOWEST = 0.8; // height of a bar beside a very high one
 
 export class Rate {
   #counts = new Map(); // number of the slot -> changes
@@ -44,7 +45,8 @@ export class Rate {
     );
     const most = Math.max(LEAST, ...heights);
     this.#bars.forEach((bar, at) => {
-      const height = (heights[at] / most) * HEIGHT;
+      const share = (heights[at] / most) * HEIGHT;
+      const height = share && Math.max(share, LOWEST);
       bar.setAttribute("y", HEIGHT - height);
       bar.setAttribute("height", height);
     });

@@ -16,6 +16,9 @@ local versions = require "live.versions"
 
 local drive = {}
 
+-- Seconds until a worker that has crashed is replaced.
+local TTL = 15
+
 -- A shorter loss of the connection is not worth a line on the page.
 local GAP_SECONDS = 1
 
@@ -59,8 +62,18 @@ local function on_connect()
   end
 end
 
+-- The owner before this one may have crashed, and have had no time to say so.
+local function look_for_crash()
+  local known, takeovers = feed.get "takeovers" or { count = 0 }, nginx.stats().takeovers
+  feed.set("takeovers", { count = takeovers })
+  if takeovers > known.count and not feed.get "lost" then
+    feed.set("lost", { at = ngx.now() - TTL })
+  end
+end
+
 -- Called by the one worker that owns; again, if it returns an error.
 local function run()
+  look_for_crash()
   local client = graphsocket.new {
     token = os.getenv "GRAPH_TOKEN",
     base_url = os.getenv "GRAPH_BASE_URL",
@@ -85,7 +98,7 @@ function drive.start()
   for _, event in ipairs { "change", "resync", "state", "connect" } do
     nginx.on(event, events.wake)
   end
-  assert(nginx.start { dict = "graphsocket", run = run })
+  assert(nginx.start { dict = "graphsocket", ttl = TTL, run = run })
   events.end_with_worker()
   metrics.start()
 end
