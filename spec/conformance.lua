@@ -370,6 +370,8 @@ add("Socket.IO protocol", "interop/socket", "a socket of a server v4", {
   { "Is told of a namespace that is unknown", "should tell of a namespace that is unknown" },
   { "Closes upon an unknown packet type", "raw packets should close with a parse error on 9" },
   { "Closes upon an invalid payload", 'raw packets should close with a parse error on 2["x' },
+  { "Closes upon nesting over 1,000, and upon a namespace over 1 KiB",
+    "raw packets should close with a parse error on nesting over 1,000 and on a namespace over 1 KiB" },
   { "Closes upon an invalid acknowledgement id",
     'raw packets should close with a parse error on 29007199254740993["x"]' },
   { "Closes upon an attachment without its packet, and upon text in its place",

@@ -260,6 +260,25 @@ describe("a socket", function()
             await(socket, "connect")
           end)
 
+        it("should close with a parse error on nesting over 1,000 and on a "
+          .. "namespace over 1 KiB", function()
+            local socket =
+              servers:connect(server, "", { reconnection_delay = 0.01 })
+            socket:on("x", function() error "not to be called" end)
+            await(socket, "connect")
+            for text, expected in pairs {
+              ['2["x",' .. ("["):rep(1001) .. ("]"):rep(1001) .. "]"] =
+                "invalid payload",
+              ["2/" .. ("n"):rep(1024) .. ',["x"]'] = "namespace longer",
+            } do
+              socket:emit("raw", text)
+              local reason, details = await(socket, "disconnect")
+              assert.equal("parse error", reason)
+              assert.matches(expected, details.description, 1, true)
+              await(socket, "connect")
+            end
+          end)
+
         it("should close with a parse error on an attachment without its "
           .. "packet, and on text where one is awaited", function()
             local socket =
