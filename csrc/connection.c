@@ -70,7 +70,6 @@ static void connection_remove(gs_connection *connection) {
   *connection->previous = connection->next;
   if (connection->next) connection->next->previous = connection->previous;
   uv_close((uv_handle_t *)&connection->timer, connection_on_timer_closed);
-  if (atomic_fetch_sub(&all->count, 1) == 1) all->all_gone(all->user);
 }
 
 /* connection_reason returns the JavaScript client's word for an end. */
@@ -482,7 +481,6 @@ static gs_connection *connection_new(gs_connections *all, gs_link *link) {
   connection->previous = bucket;
   if (*bucket) (*bucket)->previous = &connection->next;
   *bucket = connection;
-  atomic_fetch_add(&all->count, 1);
   return connection;
 }
 

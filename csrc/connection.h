@@ -17,8 +17,6 @@
 #ifndef GS_CONNECTION_H
 #define GS_CONNECTION_H
 
-#include <stdatomic.h>
-
 #include "dial.h"
 #include "link.h"
 
@@ -33,9 +31,6 @@ typedef struct gs_connections {
   int (*emit)(void *user, uint16_t kind, uint16_t flags, uint32_t id,
               const void *data, size_t len);
   void *user;
-  /* all_gone is called when the last connection has left nothing behind. */
-  void (*all_gone)(void *user);
-  atomic_size_t count; /* of those that have not; any thread may read it */
   /* By id, which counts up: chains of equal length. */
   gs_connection *buckets[GS_CONNECTION_BUCKETS];
 } gs_connections;

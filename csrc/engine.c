@@ -121,8 +121,6 @@ static void engine_on_clock(void *user) {
   (void)engine_emit(engine, GS_EVENT_CLOCK, 0, 0, NULL, 0);
 }
 
-static void engine_on_all_gone(void *user) { gs_engine_wake(user); }
-
 /* engine_on_ring: a worker that is busy is rung for often, and told once. */
 static void engine_on_ring(void *user) {
   gs_engine *engine = user;
@@ -261,7 +259,6 @@ static bool engine_begin(gs_engine *engine) {
   engine->connections.means.loop = &engine->loop;
   engine->connections.emit = engine_emit;
   engine->connections.user = engine;
-  engine->connections.all_gone = engine_on_all_gone;
   engine->connections.means.tls = gs_tls_cache_new();
   engine->http = gs_http_new(&engine->loop, engine_on_response, engine);
   engine->clockwatch =
@@ -423,10 +420,6 @@ int gs_engine_bell(gs_engine *engine, const char **path) {
   gs_bell_free(bell);
   *engine->bell_path = '\0';
   return -ENOMEM;
-}
-
-size_t gs_engine_connections(const gs_engine *engine) {
-  return atomic_load(&engine->connections.count);
 }
 
 /* engine_take takes the next event, without a look at the descriptor. */

@@ -57,11 +57,6 @@ GS_NODISCARD int gs_engine_accept(gs_engine *engine);
  * the engine stops. Returns 0 or -errno. [lua] */
 GS_NODISCARD int gs_engine_bell(gs_engine *engine, const char **path);
 
-/* gs_engine_connections counts the connections that are not wholly gone: one
- * stays for a second after its CLOSED at most, to send what waits and to close
- * in peace. Lua is woken when the last is gone. [any] */
-size_t gs_engine_connections(const gs_engine *engine);
-
 /* gs_engine_next takes the next event; its data is valid until the next call.
  * With none left it empties the descriptor and returns false; later events
  * make it readable again. [lua] */

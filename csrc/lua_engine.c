@@ -267,15 +267,6 @@ static int lgs_ring(lua_State *L) {
   return 1;
 }
 
-/* engine:connections() counts what has not wholly ended; fd() is readable when
- * the last has. */
-static int lgs_engine_connections(lua_State *L) {
-  lgs_shared *shared;
-  gs_engine *engine = lgs_check_engine(L, &shared);
-  lua_pushinteger(L, (lua_Integer)gs_engine_connections(engine));
-  return 1;
-}
-
 static uint32_t lgs_next_id(lgs_shared *shared) {
   if (++shared->last_id == 0) shared->last_id = 1;
   return shared->last_id;
@@ -487,7 +478,6 @@ static const luaL_Reg engine_methods[] = {
     {"wake_listen", lgs_engine_wake_listen},
     {"wake_accept", lgs_engine_wake_accept},
     {"bell", lgs_engine_bell},
-    {"connections", lgs_engine_connections},
     {NULL, NULL},
 };
 

@@ -233,11 +233,15 @@ function server:until_body(path, expected)
   end, ("%s says %s"):format(path, expected))
 end
 
+-- The master first: it would start other workers.
 function server:kill()
+  if not self.pid or not is_alive(self.pid) then return end
+  self:signal "STOP"
+  self:workers()
+  self:signal "KILL"
   for pid in pairs(self.seen) do
     if is_alive(pid) then self:signal("KILL", pid) end
   end
-  if self.pid then self:signal "KILL" end
 end
 
 -- What the error log holds beyond notices and what options.allow announces.

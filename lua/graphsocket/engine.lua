@@ -93,6 +93,19 @@ local function drain()
   end
 end
 
+-- Ends every connection in order. Nobody is told but the servers: whoever was
+-- would connect again.
+local function leave()
+  local old = sinks
+  sinks = setmetatable({}, { __mode = "v" })
+  for id, sink in pairs(old) do
+    if sink.on_leave then
+      leaving[id] = sink
+      guard.call(sink.on_leave, sink)
+    end
+  end
+end
+
 local function dispatch()
   -- A dispatch inside a dispatch cannot be: a sink does not wait.
   left = BATCH
@@ -125,6 +138,10 @@ local source = {
   end,
   accept = function()
     return thread:wake_accept()
+  end,
+  leave = leave,
+  has_left = function()
+    return next(leaving) == nil
   end,
   stop = function()
     engine.stop()
@@ -197,14 +214,20 @@ end
 --- Begins to open a connection. It is closed when it is collected.
 ---@param options table the core's flat table
 ---@param sink table on_open(fields), on_message(data, binary), on_ping(),
---- on_close(fields), and on_gone(), if it has that, once nothing is left to be
---- sent; referenced weakly: it is the sink that holds the connection
+--- on_close(fields), on_gone(), if it has that, once nothing is left to be sent,
+--- and on_leave(), if it has that: the process ends, and of the connection's end
+--- it is told on_gone() alone; referenced weakly: it is the sink that holds the
+--- connection
 ---@return userdata|nil connection the core's: id send writable release close stats
 ---@return table|nil err
 function engine.open(options, sink)
   local ok, err = engine.start()
   if not ok then
     return nil, err
+  end
+  local why = loop.ending()
+  if why then
+    return nil, errors.new { kind = "closed", message = why }
   end
   local connection = thread:open(options)
   sinks[connection:id()] = sink

@@ -18,6 +18,11 @@ outbox.MAX_PENDING = 1000
 local methods = {}
 local metatable = { __name = "graphsocket.outbox", __index = methods }
 
+-- Whose handlers they are is what a log has to say of them.
+function metatable.__tostring(self)
+  return tostring(self._target)
+end
+
 --- Makes an outbox.
 ---@param target table the emitter whose handlers are called
 ---@param quiet number|nil seconds, see coalesce.lua; nil beside a nil max_wait:

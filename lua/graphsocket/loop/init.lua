@@ -151,7 +151,7 @@ end
 --- readable while events wait; dispatch() -> count hands events to their sinks;
 --- wake() makes the fd readable once; and optionally alarm(seconds), which does
 --- so later, active(), which tells whether an event can still come, and for
---- nginx listen(), accept() and stop() (engine.lua).
+--- nginx listen(), accept(), leave(), has_left() and stop() (engine.lua).
 ---@param source table|nil nil: none
 function loop.attach(source)
   if pump.source and pump.source ~= source and pump.host
@@ -198,6 +198,13 @@ function loop.cannot_start()
   if host.cannot_start then
     return host.cannot_start()
   end
+end
+
+--- That the process is about to end, if it is: nothing new is to begin.
+---@return string|nil sentence
+function loop.ending()
+  local host = pump.pick()
+  return host.ending and host.ending()
 end
 
 -- Running ---------------------------------------------------------------------

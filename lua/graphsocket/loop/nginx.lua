@@ -38,15 +38,19 @@ local ngx = ngx
 local huge, min = math.huge, math.min
 
 local LIFETIME = 300 -- seconds of one timer
-local SUPERVISE = 5 -- seconds between two looks of the supervisor
-local LOOK = 10 -- seconds of a wait at most
 local GRACE = 0.8 -- seconds for all that is to be done at the exit
 local IDLE_THREADS = 16 -- that a timer keeps for tasks to come
 local BLOCKED = 0.1 -- seconds that a handler may keep the worker
 local HOGGED = 0.003 -- seconds after which the pump lets nginx turn its loop
 local FOREVER = 24 * 3600 -- seconds; nginx counts milliseconds in 32 bits
 
-local adapter = { name = "nginx", has_loop = true, auto = true }
+local adapter = {
+  name = "nginx",
+  has_loop = true,
+  auto = true,
+  SUPERVISE = 5, -- seconds between two looks of the supervisor
+  LOOK = 10, -- seconds of a wait at most
+}
 
 function guard.write(text)
   ngx.log(ngx.ERR, (text:gsub("\n$", "")))
@@ -58,6 +62,12 @@ local pending -- the timer that nginx was asked for and has not called yet
 local current -- the timer whose pump runs
 local timers = {} -- timer -> true: those that have not ended
 local leaving -- when GRACE is over; nil: the worker is not to exit
+
+-- The default on_error, which would print raw lines.
+function guard.print(err, traceback)
+  local where = traceback and traceback ~= "" and "\n" .. traceback or ""
+  ngx.log(ngx.ERR, "graphsocket: ", tostring(err), where)
+end
 
 -- Where one may wait ----------------------------------------------------------
 
@@ -85,11 +95,17 @@ function adapter.cannot_start()
       .. "later, and no thread lives on in them; start it in "
       .. "init_worker_by_lua* or a later phase", true
   elseif ngx.worker.exiting() then
-    return "this worker of nginx is about to exit"
+    return adapter.ending()
   elseif not core.claim("nginx." .. ngx.config.subsystem) then
     return "graphsocket runs in another Lua state of this nginx worker "
       .. "already: lua_code_cache is off, which gives each request a state of "
       .. "its own; switch it on", true
+  end
+end
+
+function adapter.ending()
+  if ngx.worker.exiting() then
+    return "this worker of nginx is about to exit"
   end
 end
 
@@ -201,16 +217,22 @@ end
 local function set_alarm(timer, source, seconds)
   local now = core.now()
   -- An alarm that comes too early does no harm, and costs less than another.
-  if not timer.alarm or timer.alarm <= now or now + seconds < timer.alarm then
+  -- One that is due has rung, perhaps: libuv counts in milliseconds.
+  if not timer.alarm or timer.alarm < now + 0.002
+    or now + seconds < timer.alarm then
     timer.alarm = now + seconds
     source.alarm(seconds)
   end
 end
 
--- One step of the end.
+-- One step of the end: the servers are told, then what is under way may finish.
 local function leave(source)
-  leaving = leaving or core.now() + GRACE
-  if homes.have_waiters() and core.now() < leaving then
+  if not leaving then
+    leaving = core.now() + GRACE
+    source.leave()
+  end
+  local is_busy = not source.has_left() or homes.are_busy()
+  if is_busy and core.now() < leaving then
     return
   end
   source.stop()
@@ -242,7 +264,7 @@ function adapter.wait(_, timeout, source)
     end
     timer.socket, timer.has_warned = socket, false
   end
-  set_alarm(timer, source, min(timeout or huge, LOOK))
+  set_alarm(timer, source, min(timeout or huge, adapter.LOOK))
   if not timer.socket:receiveany(4096) then
     timer.source = nil -- that I/O thread was stopped
   end
@@ -308,7 +330,8 @@ end
 
 function adapter.start(new_pump)
   pump = new_pump
-  supervised = supervised or assert(ngx.timer.every(SUPERVISE, supervise))
+  supervised = supervised or assert(ngx.timer.every(adapter.SUPERVISE,
+    supervise))
   local timer = {
     alarm = nil, -- when the I/O thread wakes us at the latest
     busy = 0, -- tasks that have not ended
@@ -327,7 +350,7 @@ function adapter.start(new_pump)
     pending = nil
     homes.end_pump()
     warn("no timer for the pump (", why, "), the next attempt is in ",
-      SUPERVISE, " s")
+      adapter.SUPERVISE, " s")
   end
 end
 

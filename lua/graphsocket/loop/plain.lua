@@ -15,6 +15,7 @@
 --       here and what to do about it
 --   cannot_start() -> nil, or a sentence that says why the I/O thread must not
 --       start now, and whether that is the program's mistake (optional)
+--   ending() -> nil, or a sentence: the process is about to end (optional)
 -- and, if the host has coroutines which wait in its own way,
 --   start(pump)     has a new coroutine of the host call pump.run_background()
 --   spawn(fn, arg, home)  has a new coroutine of the host call fn(arg); called

@@ -49,7 +49,10 @@ local function block(waiter)
     if not current then
       homes.park(waiter)
     end
-    pump.start()
+    -- A task of a process that is about to end, ends with it.
+    if not (current and host.ending and host.ending()) then
+      pump.start()
+    end
     host.park(waiter)
   elseif current then
     task.yield_until_open(waiter, current)

@@ -14,6 +14,9 @@ local errors = require "graphsocket.errors"
 local loop = require "graphsocket.loop"
 local packet = require "graphsocket.socketio.packet"
 
+-- RFC 6455, section 7.4.1.
+local NORMAL, GOING_AWAY = 1000, 1001
+
 local connection = {}
 
 local Connection = {}
@@ -131,12 +134,18 @@ function Connection:release(p)
   end
 end
 
+--- For the core: the process is about to end.
+function Connection:on_leave()
+  if is_current(self) then self._manager:_on_leave() end
+  self:close()
+end
+
 --- Ends the connection. If it is the manager's current one, that is an end like
 --- any other (reason "forced close"): the manager reconnects. What was sent
 --- before still goes out, and run() waits for that: for as long as the core gives
 --- the goodbye, a second at most.
 function Connection:close()
-  self._core:close()
+  self._core:close(loop.ending() and GOING_AWAY or NORMAL)
   if not self._is_gone then loop.hold(self) end
 end
 

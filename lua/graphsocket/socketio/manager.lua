@@ -298,6 +298,15 @@ function Manager:_on_ended(fields)
   on_close(self, fields.reason, fields.reason ~= "forced close" and err or nil)
 end
 
+--- The process is about to end, and with it the connection: the server hears so.
+function Manager:_on_leave()
+  for _, each in ipairs(self._sockets_in_order) do
+    if each.connected then
+      self.engine:send(packet.encode(packet.DISCONNECT, each.namespace))
+    end
+  end
+end
+
 local function has_joined(self)
   for _, each in ipairs(self._sockets_in_order) do
     if each.connected then return true end
