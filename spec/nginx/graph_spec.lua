@@ -96,3 +96,19 @@ describe("a watch in nginx", function()
     joined(1)
   end)
 end)
+
+describe("a command as token source", function()
+  it("says that nginx does not let it run, and what to use", function()
+    local it_self = cluster.start { code = [[
+      local client = graphsocket.new { token = graphsocket.auth.command "echo t" }
+      options.run = function()
+        note("err", tostring(select(2, client:endpoint "/me/drive/root")))
+      end
+    ]] }
+    helper.eventually(function()
+      local _, list = next(it_self:got "err")
+      return list and list[1]:find "does not work inside nginx.*auth.refresh_token"
+    end, "the error names another way")
+    it_self:stop()
+  end)
+end)

@@ -107,6 +107,14 @@ local function run(line, scope)
   return out
 end
 
+-- A worker of nginx waits for every child that ends, and so takes its status.
+local NOT_IN_NGINX = {
+  kind = "usage", phase = "token", retryable = false,
+  message = "auth.command does not work inside nginx, whose workers take the "
+    .. "end of every child for themselves: use auth.refresh_token, or a "
+    .. "function that gives a token",
+}
+
 ---@class graphsocket.auth.command.options
 ---@field timeout? number for the command
 
@@ -124,6 +132,7 @@ function command.new(line, values)
     name = "the token command",
     timeout = values.timeout,
     fetch = function(ask)
+      if loop.host() == "nginx" then return nil, errors.new(NOT_IN_NGINX) end
       local text, token, rest
       text, rest = run(line, ask.scope)
       if text then token, rest = command.parse(text) end
