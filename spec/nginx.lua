@@ -120,7 +120,7 @@ local function configure(self)
     server = options.server or "";
     locations = locations(options.locations);
   }
-  local text = CONFIGURATION:gsub("%%%((%w+)%)s", function(name)
+  local text = (options.text or CONFIGURATION):gsub("%%%((%w+)%)s", function(name)
     return tostring(values[name])
   end)
   helper.write(self.prefix .. "/nginx.conf", text)
@@ -132,7 +132,8 @@ local function launch(self)
   os.remove(self.prefix .. "/error.log")
   self.process = helper.spawn {
     "sh", "-c", WRAPPER, "nginx", binary, "-p", self.prefix .. "/",
-    "-c", self.prefix .. "/nginx.conf", "-e", self.prefix .. "/error.log",
+    "-c", self.prefix .. "/nginx.conf", "-e", self.prefix .. "/error.log";
+    env = self.options.env;
   }
   -- The reaper's KILL would miss nginx.
   function self.process.signal()
@@ -148,7 +149,8 @@ end
 -- Starts one.
 ---@param options table Lua code: init, init_worker, locations (path -> code);
 --- directives: main, http, server; numbers: workers (1), connections (256);
---- cpath; allow: patterns of what may stand in the error log
+--- cpath; allow: patterns of what may stand in the error log; text: a
+--- configuration instead of ours, with the same %(words)s; env: name -> value
 ---@return table server port, pid, prefix, and the methods below
 function M.start(options)
   local self = setmetatable({
