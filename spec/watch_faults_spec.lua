@@ -384,6 +384,54 @@ describe("a watch", function()
       w:close()
     end)
 
+    it("as the disk is full truncates nothing, and delivers again", function()
+      -- A limit of the file size stands in for a full disk; output goes to a pipe.
+      local path, source = helper.scratch "drive.state", helper.scratch "script.lua"
+      helper.write(source, [[
+        local graphsocket = require "graphsocket"
+        io.stdout:setvbuf "line"
+        local self = io.open "/proc/self/stat"
+        print("pid", self:read "*n")
+        self:close()
+        local client = graphsocket.new {
+          base_url = arg[1], token = arg[2], ca_file = arg[3],
+        }
+        local watch = assert(client:watch(arg[4], { state = arg[5] }))
+        watch:on("change", function(item) print("change", item.name) end)
+        watch:on("error", function(err) print("error", err.code) end)
+        watch:on("sync", function() print "sync" end)
+        graphsocket.run()
+      ]])
+      local script = helper.spawn {
+        "sh", "-c", [[trap '' XFSZ; "$@" | cat]], "sh", helper.interpreter(),
+        source, sim.graph, sim.token, sim.ca, resource, path,
+        env = { LUA_PATH = package.path, LUA_CPATH = package.cpath },
+      }
+      local function until_printed(what)
+        local text
+        helper.eventually(function()
+          text = script:out()
+          return text:find(what)
+        end, what .. " is printed")
+        return text
+      end
+      until_printed "sync"
+      local pid = script:out():match "pid\t(%d+)"
+      local function limit(bytes)
+        os.execute(("prlimit --pid %s --fsize=%s:"):format(pid, bytes))
+      end
+      local before = helper.read(path)
+      limit(16)
+      create { name = "a" }
+      until_printed "change\ta\nerror\tunwritable"
+      assert.equal(before, helper.read(path))
+      limit "unlimited"
+      until_printed "unwritable\n.*change\ta\n.*sync"
+      assert.are_not.equal(before, helper.read(path))
+      os.execute("kill " .. pid)
+      script:wait()
+    end)
+
     it("reports it to on_error if nobody listens", function()
       local reported = {}
       loop.on_error = function(err) reported[#reported + 1] = err.code end
