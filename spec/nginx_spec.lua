@@ -70,6 +70,12 @@ describe("graphsocket.nginx", function()
     helper.advance(0)
   end)
 
+  it("raises where a handler is wrong", function()
+    local ok, message = pcall(function() nginx.on("change", 5) end)
+    assert.is_false(ok)
+    assert.truthy(message:find "nginx_spec.lua:%d+: bad argument #2 to 'on'", message)
+  end)
+
   it("starts once", function()
     start()
     assert.error_matches(start, "started already.*one run that returns all")

@@ -64,14 +64,14 @@ local current -- {worker, supervisor}
 ---@param event string
 ---@param fn fun(...: any)
 function nginx.on(event, fn)
-  handlers:on(event, fn)
+  return handlers:on(event, fn) -- so that a mistake is told of at its place
 end
 
 --- Takes on() back.
 ---@param event string
 ---@param fn function|nil nil: all of the event
 function nginx.off(event, fn)
-  handlers:off(event, fn)
+  return handlers:off(event, fn)
 end
 
 local function check_place(ngx)

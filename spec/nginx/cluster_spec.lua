@@ -137,6 +137,15 @@ describe("in a real nginx", function()
     assert.truthy(text:find "call start in init_worker_by_lua first")
   end)
 
+  it("stats() in a Lua state of one request says why it knows nothing", function()
+    it_self = cluster.start {
+      try = [[ngx.say(select(2, pcall(require("graphsocket.nginx").stats)))]],
+      nginx = { server = "lua_code_cache off;", allow = { "lua_code_cache is off" } },
+    }
+    assert.truthy(it_self.nginx:get("/try"):find
+      "with lua_code_cache off each request has a Lua state of its own")
+  end)
+
   it("a handler that raises is told of, and stops neither the others nor the next event", function()
     it_self = cluster.start {
       code = [[

@@ -108,6 +108,16 @@ describe("the lease", function()
     assert.equal("lost", first:look())
   end)
 
+  it("lasts no longer than the ttl, also when the clock is set back", function()
+    first:look()
+    loop.skew(-3600)
+    assert.is_true(second:left() > TTL)
+    assert.is_nil(second:look())
+    assert.is_true(second:left() <= TTL)
+    assert.is_true(first:holds())
+    loop.skew(3600)
+  end)
+
   it("is nobody's while the dict is full, and is tried again", function()
     dict.safe_add = function() return nil, "no memory" end
     assert.is_nil(first:look())

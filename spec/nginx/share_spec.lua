@@ -2,6 +2,7 @@ local emitter = require "graphsocket.socketio.emitter"
 local errors = require "graphsocket.errors"
 local helper = require "spec.helper"
 local json = require "graphsocket.json"
+local loop = require "graphsocket.loop"
 local share = require "graphsocket.nginx.share"
 
 local Source = {}
@@ -56,6 +57,17 @@ describe("a share", function()
     source:_call("unknown", 5)
     assert.same({ '["change",{"id":"1"},{"kind":"created"}]', '["renew",{"id":"e"}]' },
       published)
+  end)
+
+  it("tells the log of what cannot be passed on, and does not raise in the source", function()
+    own:forward(source)
+    local reported
+    loop.on_error = function(err) reported = err end
+    source:_call("change", { 1, name = "a list and an object" })
+    loop.on_error = nil
+    assert.is_nil(reported)
+    assert.truthy(warned[1]:find "neither a list nor an object")
+    assert.equal(1, #noted)
   end)
 
   it("passes on only the events that are asked for", function()

@@ -83,6 +83,13 @@ local function keep(self, entry)
   return "lost"
 end
 
+-- nginx counts a ttl by the wall clock. Set back, that would make the entry of an
+-- owner who has crashed live for as long as it was set back.
+local function bound(self)
+  local left = self._dict:ttl(ENTRY)
+  if left and left > self._ttl then self._dict:expire(ENTRY, self._ttl) end
+end
+
 --- Renews the lease, or takes it if it is free.
 ---@return string|nil what happened: "taken" "kept" "lost"; nil: another owns,
 ---  or the dict is full
@@ -90,7 +97,8 @@ function methods:look()
   if self.state == "left" then return nil end
   local entry = self._dict:get(ENTRY)
   if self.state == "owner" then return keep(self, entry) end
-  return not entry and take(self) or nil
+  if not entry then return take(self) end
+  bound(self)
 end
 
 --- Whether this worker owns now, by what the dict says.

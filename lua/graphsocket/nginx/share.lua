@@ -78,19 +78,23 @@ function methods:is_active()
   return not self._is_over
 end
 
-local function pass_on(self, event, ...)
-  if self._is_over then return end
-  local values = { n = select("#", ...), ... }
-  for i = 1, values.n do values[i] = portable.copy(values[i]) end
-  self:publish(event, unpack(values, 1, values.n))
-end
-
 -- With a handler here, the source itself does not report it any more.
 local function tell_error(self, source, err)
   if self._is_over then return end
   self._worker.note_error(err)
   self._worker.warn(("graphsocket.nginx: %s: %s")
     :format(errors.redact(source), errors.redact(err)))
+end
+
+-- What cannot be published must not raise in the source: a watch would take it
+-- for a handler that has not done its work, and begin its round again, for ever.
+local function pass_on(self, source, event, ...)
+  if self._is_over then return end
+  local values = { n = select("#", ...), ... }
+  for i = 1, values.n do values[i] = portable.copy(values[i]) end
+  local ok, raised = pcall(self.publish, self, event,
+    unpack(values, 1, values.n))
+  if not ok then tell_error(self, source, raised) end
 end
 
 local function check_source(source, level)
@@ -134,7 +138,7 @@ function methods:forward(source, events)
   end
   self._sources[#self._sources + 1] = source
   for _, event in ipairs(events or share.EVENTS) do
-    source:on(event, function(...) pass_on(self, event, ...) end)
+    source:on(event, function(...) pass_on(self, source, event, ...) end)
   end
   source:on("error", function(err) tell_error(self, source, err) end)
   source:on("state", function() self._worker.changed() end)
