@@ -9,5 +9,6 @@ files["lua/graphsocket/loop/nginx.lua"] = { read_globals = { "ngx" } }
 files["lua/graphsocket/nginx.lua"] = { read_globals = { "ngx" } }
 files["lua/graphsocket/nginx/**"] = { read_globals = { "ngx" } }
 files["examples/openresty/**"] = { globals = { "ngx" } }
+files["examples/loops/neovim.lua"] = { read_globals = { "vim" } }
 files["spec"] = { std = "+busted" }
 files["**/*.rockspec"] = { std = "+rockspec" }
