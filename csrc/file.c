@@ -141,9 +141,7 @@ static int sync_directory(const char *path) {
   return error;
 }
 
-/* find_target writes what |path| leads to into |target|, of PATH_MAX bytes:
- * |path| itself if nothing is there. */
-static int find_target(const char *path, char *target) {
+int gs_file_target(const char *path, char *target) {
   struct stat info;
   if (!realpath(path, target)) {
     if (errno != ENOENT) return -errno;
@@ -158,7 +156,7 @@ int gs_file_replace(const char *path, const void *data, size_t len, mode_t mode,
                     const char **step) {
   char target[PATH_MAX], name[PATH_MAX];
   *step = "create";
-  int error = find_target(path, target);
+  int error = gs_file_target(path, target);
   if (error) return error;
   int fd = create_beside(target, mode, name, sizeof name);
   if (fd < 0) return fd;
@@ -185,7 +183,7 @@ int gs_file_replace(const char *path, const void *data, size_t len, mode_t mode,
 
 void gs_file_sweep(const char *path) {
   char target[PATH_MAX];
-  if (find_target(path, target)) return;
+  if (gs_file_target(path, target)) return;
   int fd = open_directory(target);
   DIR *directory = fd < 0 ? NULL : fdopendir(fd);
   if (!directory) {

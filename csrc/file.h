@@ -30,6 +30,12 @@ const char *gs_file_text(int error, char *text, size_t text_size);
  * or an error. [any] */
 GS_NODISCARD int gs_file_read(const char *path, bool is_private, gs_buf *out);
 
+/* gs_file_target writes the name of the file that |path| leads to, over
+ * whatever symbolic links, into |target|, of PATH_MAX bytes: |path| itself if
+ * nothing is there. Who locks a file locks it by that name. Returns 0 or an
+ * error. [any] */
+GS_NODISCARD int gs_file_target(const char *path, char *target);
+
 /* gs_file_replace makes |data| the content of |path|: writes a temporary file
  * beside it with |mode|, fsyncs it, renames it over, fsyncs the directory. A
  * symbolic link is followed, so that the link stays. On an error |*step| is a

@@ -2,6 +2,7 @@
  * a token command need and Lua's own library lacks. These calls block for as
  * long as the disk does. */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 
@@ -78,6 +79,16 @@ static int lgs_file_replace(lua_State *L) {
                   gs_file_text(err, text, sizeof text));
   lua_pushstring(L, lgs_file_reason(err));
   return 3;
+}
+
+/* core.file_target(path) returns the name of the file that it leads to, or nil,
+ * message, reason. */
+static int lgs_file_target(lua_State *L) {
+  char target[PATH_MAX];
+  int err = gs_file_target(luaL_checkstring(L, 1), target);
+  if (err) return lgs_push_file_error(L, err);
+  lua_pushstring(L, target);
+  return 1;
 }
 
 /* core.file_sweep(path) removes the temporary files that killed processes left
@@ -237,13 +248,10 @@ static const luaL_Reg process_meta[] = {
     {"__gc", lgs_process_close}, {"__close", lgs_process_close}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
-    {"file_read", lgs_file_read},
-    {"file_replace", lgs_file_replace},
-    {"file_sweep", lgs_file_sweep},
-    {"make_folders", lgs_make_folders},
-    {"file_lock", lgs_file_lock},
-    {"process", lgs_process_new},
-    {NULL, NULL},
+    {"file_read", lgs_file_read},       {"file_replace", lgs_file_replace},
+    {"file_target", lgs_file_target},   {"file_sweep", lgs_file_sweep},
+    {"make_folders", lgs_make_folders}, {"file_lock", lgs_file_lock},
+    {"process", lgs_process_new},       {NULL, NULL},
 };
 
 void lgs_open_system(lua_State *L) {

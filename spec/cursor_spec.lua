@@ -224,6 +224,17 @@ describe("graphsocket.cursor", function()
       opened():close()
     end)
 
+    it("by whatever name it is called", function()
+      stored()
+      local link = helper.scratch "link"
+      assert(lfs.link(path, link, true))
+      local first = opened()
+      assert.equal("locked", refused(link).code)
+      first:close()
+      opened(link):close()
+      assert.is_nil(lfs.attributes(link .. ".lock"))
+    end)
+
     it("not for good when it was refused", function()
       helper.write(path, "damaged")
       refused(path)

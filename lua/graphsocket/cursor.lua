@@ -7,8 +7,8 @@
 -- Invariants: what cannot be understood is an error that names the file, never
 -- a silent start from the beginning; a file is replaced as a whole (temporary
 -- file, fsync, rename, fsync of the folder), so a crash or a full disk leaves
--- the old one; it is locked from open to close, by the file "<path>.lock",
--- which stays. The link in the place is a secret: it is in no error's text.
+-- the old one; it is locked from open to close, by the file "<path>.lock"
+-- (beside the file that a symbolic link leads to), which stays. The link in the place is a secret: it is in no error's text.
 
 local core = require "graphsocket.core"
 local errors = require "graphsocket.errors"
@@ -116,8 +116,12 @@ local function file_store(path)
     -- Looked at first: no lock is left beside what is no state file.
     local _, code, message = store.load()
     if code then return nil, code, message end
-    local holder
-    lock, message, holder = core.file_lock(path .. ".lock")
+    -- By the file's own name: two names of one file are one file.
+    local target, holder
+    target, message = core.file_target(path)
+    if target then
+      lock, message, holder = core.file_lock(target .. ".lock")
+    end
     if lock then
       core.file_sweep(path)
       return true

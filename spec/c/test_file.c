@@ -109,6 +109,11 @@ static void a_symbolic_link_stays_one(void **state) {
   assert_int_equal(gs_file_replace(link_path, "new", 3, 0600, &step), 0);
   assert_int_equal(lstat(link_path, &info), 0);
   assert_true(S_ISLNK(info.st_mode));
+  char target[PATH_MAX];
+  assert_int_equal(gs_file_target(link_path, target), 0);
+  assert_string_equal(target, path);
+  assert_int_equal(gs_file_target("nothing/here", target), 0);
+  assert_string_equal(target, "nothing/here");
   assert_content("new", true);
 }
 

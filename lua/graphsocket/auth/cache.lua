@@ -99,8 +99,9 @@ end
 local function take_lock(path, the_scope)
   if not path then return function() end end
   local ends_at, pause = loop.now() + LOCK_WAIT, LOOK
+  local target = core.file_target(path) or path
   while true do
-    local lock, _, holder = core.file_lock(path .. ".lock")
+    local lock, _, holder = core.file_lock(target .. ".lock")
     if lock then
       core.file_sweep(path)
       return function() lock:close() end
