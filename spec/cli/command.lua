@@ -57,13 +57,14 @@ function M.run(env, ...)
   return code, process:out(), process:err()
 end
 
--- Runs a line of the shell in which "graphsocket" is the command.
+-- Runs a line of the shell in which "graphsocket" is the command; where it is
+-- all of the line, the process is the command itself.
 ---@param env table
 ---@param line string
 ---@return table process
 function M.shell(env, line)
   local words = { "bash", "-c",
-    ('graphsocket() { %q %q "$@"; }; %s'):format(helper.interpreter(),
+    ('graphsocket() { exec %q %q "$@"; }; %s'):format(helper.interpreter(),
       "bin/graphsocket", line) }
   words.env = environment(env)
   return helper.spawn(words)

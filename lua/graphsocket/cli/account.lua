@@ -15,6 +15,9 @@ local account = {}
 local MAX_BYTES = 65536
 local MODE = 384 -- 0600
 
+--- What the file of a login is called that is not made yet, after its name.
+local NEW = ".new"
+
 local function state_error(message)
   return errors.new { kind = "state", message = message }
 end
@@ -57,47 +60,57 @@ function account.load()
   }
 end
 
--- Writes a file in a folder that may have to be made first.
-local function write(path, content)
-  local ok, message = core.make_folders(path:match("^(.*)/"))
-  if ok then ok, message = core.file_replace(path, content, MODE) end
+local function make_folder_of(path)
+  local folder = path:match("^(.*)/")
+  local ok, message = core.make_folders(folder)
   if ok then return true end
-  return nil, state_error(('"%s" cannot be written: %s'):format(path, message))
+  return nil, state_error(('the folder "%s" cannot be made: %s')
+    :format(folder, message))
 end
 
---- Makes place for a login: its folders are there afterwards, and a cache of
---- other people's tokens is not.
+--- Makes place for a new login. Its tokens go into a file of their own, so that
+--- an old login is there until the new one is.
 ---@param values table client_id, tenant, scopes, authority
----@return table|nil as of load
+---@return table|nil the options of auth.device_code, without a prompt
 ---@return graphsocket.error|nil
 function account.prepare(values)
   local paths, err = account.paths()
   if not paths then return nil, err end
-  local before = account.load()
-  local ok, message = core.make_folders(paths.tokens:match("^(.*)/"))
-  if not ok then
-    return nil, state_error(('"%s" cannot be made: %s')
-      :format(paths.tokens:match("^(.*)/"), message))
+  for _, path in pairs(paths) do
+    local ok
+    ok, err = make_folder_of(path)
+    if not ok then return nil, err end
   end
-  if not before or before.client_id ~= values.client_id
-    or before.tenant ~= values.tenant then
-    os.remove(paths.tokens)
-  end
+  os.remove(paths.tokens .. NEW)
   return {
     client_id = values.client_id, tenant = values.tenant,
-    scopes = values.scopes, authority = values.authority, cache = paths.tokens,
+    scopes = values.scopes, authority = values.authority,
+    cache = paths.tokens .. NEW,
   }
 end
 
---- Keeps whose the tokens are.
----@param values table as of prepare
+--- Puts a new login in the place of the old one.
+---@param prepared table of prepare
 ---@return boolean|nil true
 ---@return graphsocket.error|nil
-function account.save(values)
-  return write(assert(account.paths()).config, json.encode {
-    client_id = values.client_id, tenant = values.tenant,
-    scopes = values.scopes, authority = values.authority,
-  } .. "\n")
+function account.commit(prepared)
+  local paths = assert(account.paths())
+  local ok, message = core.file_replace(paths.config, json.encode {
+    client_id = prepared.client_id, tenant = prepared.tenant,
+    scopes = prepared.scopes, authority = prepared.authority,
+  } .. "\n", MODE)
+  if ok then ok, message = os.rename(prepared.cache, paths.tokens) end
+  account.discard(prepared)
+  if ok then return true end
+  return nil, state_error(('the login cannot be kept in "%s": %s')
+    :format(paths.config, message))
+end
+
+--- Removes what a login that came to nothing has left.
+---@param prepared table of prepare
+function account.discard(prepared)
+  os.remove(prepared.cache)
+  os.remove(prepared.cache .. ".lock")
 end
 
 --- Forgets the login.

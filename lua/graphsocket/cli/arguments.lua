@@ -17,7 +17,8 @@ local arguments = {}
 
 --- The commands, in the order of the help.
 arguments.COMMANDS = {
-  "watch", "subscribe", "endpoint", "connect",
+  "watch", "subscribe", "endpoint", "drives", "connect", "login", "doctor",
+  "simulate",
 }
 
 local DESCRIPTION = "Change notifications of OneDrive and SharePoint, and a "
@@ -26,7 +27,7 @@ local DESCRIPTION = "Change notifications of OneDrive and SharePoint, and a "
 local EPILOG = "Exit codes: 0 done, 1 the network or a server failed, 2 wrong "
   .. "use, 3 token or permission, 4 state file, 124 --timeout was over, "
   .. "128 + n ended by signal n.\n\n"
-  .. "Example:\n   graphsocket watch /me/drive/root --once"
+  .. "Example:\n   graphsocket watch /me/drive/root --from beginning --once"
 
 local function output_options(command)
   command:group("Output",

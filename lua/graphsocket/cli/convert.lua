@@ -79,6 +79,13 @@ function convert.line(word)
   return nil, "it must not be empty or contain control characters"
 end
 
+--- A tenant of the login service.
+function convert.tenant(word)
+  if word:find("^[%w.-]+$") then return word end
+  return nil, ("'%s' is no tenant: give its id or domain, or common, "
+    .. "organizations, consumers"):format(word)
+end
+
 --- A shell command.
 function convert.command(word)
   if word:find("%S") then return word end

@@ -76,23 +76,31 @@ function graph.check(values)
   end
 end
 
---- A client as the options say.
+--- A client as the options say, with a token source.
 ---@param session table of cli.session
----@return graphsocket.client|nil
----@return graphsocket.error|nil
-function graph.client(session)
+---@param source table
+---@return graphsocket.client
+function graph.client_with(session, source)
   local values = session.values
-  local source, from = token.source(values, function(message)
-    session.out:warn(message)
-  end)
-  if not source then return nil, from end
-  session.out:detail("token: " .. from)
   local options = graph.transport(values)
   options.token = source
   options.base_url = values.base_url
   options.cloud = values.cloud
   options.retries = values.retries
   return graphsocket.new(options)
+end
+
+--- A client as the options say, with the token that they mean.
+---@param session table of cli.session
+---@return graphsocket.client|nil
+---@return graphsocket.error|nil
+function graph.client(session)
+  local source, from = token.source(session.values, function(message)
+    session.out:warn(message)
+  end)
+  if not source then return nil, from end
+  session.out:detail("token: " .. from)
+  return graph.client_with(session, source)
 end
 
 return graph

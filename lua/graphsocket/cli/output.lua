@@ -33,6 +33,7 @@ function output.new(values, on_closed)
     is_verbose = values.verbose or false,
     paint = style.painter(1),
     paint_error = style.painter(2),
+    sentence = output.sentence,
     status = nil,
     _on_closed = on_closed,
     _is_closed = false,
@@ -141,7 +142,7 @@ end
 
 -- What a person has to know of an error: of what a handler of ours raised, the
 -- reason; and no word of the library's kinds.
-local function sentence(err)
+function output.sentence(err)
   if not errors.is(err) then return tostring(err) end
   if err.code == "handlerRaised" and errors.is(err.cause) then err = err.cause end
   if err.code == "commandFailed" then return err.message end
@@ -155,7 +156,7 @@ function methods:warn(err)
     if not self.is_quiet then self:record("error", output.describe(err)) end
   elseif not self.is_quiet then
     write_error(self, self.paint_error("yellow", "graphsocket: ")
-      .. text.safe(sentence(err)))
+      .. text.safe(output.sentence(err)))
   end
 end
 
@@ -164,7 +165,7 @@ end
 function methods:fail(err)
   self:record("error", output.describe(err, true))
   write_error(self, self.paint_error("red", "graphsocket: ")
-    .. text.safe(sentence(err)))
+    .. text.safe(output.sentence(err)))
 end
 
 --- An error as a record.
@@ -172,7 +173,7 @@ end
 ---@param is_final boolean|nil
 ---@return table
 function output.describe(err, is_final)
-  local record = { message = sentence(err), final = is_final or false }
+  local record = { message = output.sentence(err), final = is_final or false }
   if errors.is(err) then
     if err.code == "handlerRaised" and errors.is(err.cause) then
       err = err.cause

@@ -1,0 +1,79 @@
+-- As a service of systemd (Type=notify): what its manager is told. The manager is
+-- a socket that a few lines of perl print.
+
+local command = require "spec.cli.command"
+local helper = require "spec.helper"
+local simulator = require "spec.simulator"
+
+local MANAGER = [[
+  use Socket;
+  $| = 1;
+  socket(S, PF_UNIX, SOCK_DGRAM, 0) or die;
+  bind(S, sockaddr_un($ARGV[0])) or die $!;
+  print "listening\n";
+  while (defined recv(S, $message, 4096, 0)) { $message =~ tr/\n/ /; print "$message\n" }
+]]
+
+describe("a service", function()
+  local sim, manager, path, process
+  before_each(function()
+    sim = simulator.start()
+    path = helper.scratch "notify"
+    manager = helper.spawn { "perl", "-e", MANAGER, path }
+    manager:line()
+  end)
+  after_each(function()
+    for _, one in ipairs { process, manager } do
+      if not one:ended() then one:signal "KILL" end
+      one:close()
+    end
+    sim:stop()
+  end)
+
+  local function start(env)
+    env.NOTIFY_SOCKET = path
+    process = command.start(command.graph(sim, env), "watch", "/me/drive/root")
+  end
+
+  local function until_told(words)
+    helper.eventually(function() return manager:out():find(words, 1, true) end,
+      words .. " is told")
+  end
+
+  it("is ready when it is joined, and says when it ends", function()
+    sim:fault { on = "subscription", status = 503, times = 1 }
+    start {}
+    until_told "STATUS=not connected\n"
+    assert.not_matches("READY", manager:out())
+    until_told "READY=1 STATUS=connected to /me/drive/root\n"
+    sim:post("sockets/disconnect", { how = "fin" })
+    until_told "STATUS=connected to /me/drive/root\n"
+    process:signal "TERM"
+    process:wait()
+    until_told "STOPPING=1\n"
+    assert.not_matches("WATCHDOG", manager:out())
+  end)
+
+  it("shows life twice in the time of its watchdog", function()
+    start { WATCHDOG_USEC = "200000" }
+    helper.eventually(function()
+      return select(2, manager:out():gsub("WATCHDOG=1\n", "")) >= 3
+    end)
+  end)
+
+  it("leaves the watchdog of another process alone", function()
+    start { WATCHDOG_USEC = "200000", WATCHDOG_PID = "1" }
+    until_told "READY=1"
+    assert.not_matches("WATCHDOG", manager:out())
+  end)
+
+  it("goes on where nobody listens", function()
+    manager:signal "KILL"
+    manager:close()
+    start {}
+    sim:post("wait", { ["for"] = { sockets = 1 } })
+    process:signal "TERM"
+    assert.equal(143, process:wait())
+    assert.not_matches("graphsocket:", process:err())
+  end)
+end)
