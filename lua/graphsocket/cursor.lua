@@ -8,7 +8,8 @@
 -- a silent start from the beginning; a file is replaced as a whole (temporary
 -- file, fsync, rename, fsync of the folder), so a crash or a full disk leaves
 -- the old one; it is locked from open to close, by the file "<path>.lock"
--- (beside the file that a symbolic link leads to), which stays. The link in the place is a secret: it is in no error's text.
+-- (beside the file that a symbolic link leads to), which stays. The link in the
+-- place is a secret: it is in no error's text.
 
 local core = require "graphsocket.core"
 local errors = require "graphsocket.errors"
