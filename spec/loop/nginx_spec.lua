@@ -41,7 +41,11 @@ describe("nginx", function()
   after_each(function()
     local running = server
     server = nil
-    if running then running:stop() end
+    if not running then return end
+    running:stop()
+    for _, secret in ipairs { sim.token, "token=", "applicationId=" } do
+      assert.is_nil(running:log():find(secret, 1, true))
+    end
   end)
 
   local function start(options)
@@ -172,6 +176,82 @@ describe("nginx", function()
       helper.eventually(function() return server:get "/timers" == "1" end, "one timer runs")
       assert.equal(1, sim:report().counters.opened)
     end)
+  end)
+
+  it("has a worker that does not grow with what it was told", function()
+    start {
+      init_worker = with_socket [[
+        package.loaded.the_socket = socket
+        socket:on("echo", function() dict:incr("echoes", 1, 0) end)
+      ]];
+      locations = {
+        -- The reference server sends back what it is sent.
+        ["/more"] = PRELUDE .. [[
+          for _ = 1, 1000 do require("the_socket"):emit("echo", ("x"):rep(300)) end
+        ]];
+        ["/collect"] = "collectgarbage() collectgarbage()";
+      };
+    }
+    local rounds = 0
+    local function exchange(n)
+      for _ = 1, n do
+        server:get "/more"
+        rounds = rounds + 1
+        until_shown("echoes", tostring(1000 * rounds))
+      end
+      server:get "/collect"
+      local status = helper.read(("/proc/%d/status"):format(server:workers()[1]))
+      return tonumber(status:match "VmRSS:%s*(%d+)")
+    end
+    local before = exchange(5)
+    local after = exchange(20)
+    -- 20,000 events: a leak of as little as their names would be more.
+    assert.is_true(after - before < 1024, ("%d KB, then %d KB"):format(before, after))
+  end)
+
+  -- nginx calls no timer beyond lua_max_running_timers, and says so each time.
+  it("starts again when nginx has dropped its timer", function()
+    start {
+      allow = { "lua_max_running_timers are not enough" };
+      http = "lua_max_running_timers 1;";
+      init_worker = [[
+        require("graphsocket.loop.nginx").SUPERVISE = 0.05
+        ngx.timer.at(0, function()
+          while not ngx.shared.spec:get "end" do ngx.sleep(0.01) end
+        end)
+      ]] .. with_client(SUBSCRIBE);
+      locations = { ["/end"] = "ngx.shared.spec:set('end', true)" };
+    }
+    helper.eventually(function() return server:log():find "lua_max_running_timers are not enough" end)
+    server:get "/end"
+    until_shown("state", "joined")
+    sim:post "items/create"
+    until_shown("notifications", "1")
+  end)
+
+  it("works without a socket to be woken by, if slowly", function()
+    start {
+      allow = { "worker_connections are not enough", "no wake socket" };
+      init_worker = with_client(SUBSCRIBE) .. [[
+        -- What ngx_lua says where worker_connections are used up.
+        local tcp, fails = ngx.socket.tcp, true
+        function ngx.socket.tcp()
+          local socket = tcp()
+          if fails then
+            return setmetatable({ connect = function() return nil, "worker_connections are not enough" end },
+              { __index = function(_, name) return function(_, ...) return socket[name](socket, ...) end end })
+          end
+          return socket
+        end
+        package.loaded.mend = function() fails = false end
+      ]];
+      locations = { ["/mend"] = "require 'mend' ()" };
+    }
+    until_shown("state", "joined")
+    assert.match("%[warn%][^\n]*graphsocket: no wake socket %(worker_connections", server:log())
+    server:get "/mend"
+    sim:post "items/create"
+    until_shown("notifications", "1")
   end)
 
   describe("with a handler", function()
