@@ -3,7 +3,7 @@
 --   state   | meaning
 --   --------+----------------------------------------------------------------
 --   standby | another worker owns, or nobody does
---   owner   | the entry of the dict names this worker and its generation
+--   owner   | the entry of the dict is the one that this worker made
 --   left    | the worker exits: it never owns again
 --
 --   event                   | standby          | owner            | left
@@ -20,15 +20,15 @@
 -- The entry is made by `add`, so there is one; it has a ttl, as its owner may
 -- crash and the dict survives a reload; it is renewed by resetting the ttl
 -- alone, so that a renewal which comes too late lengthens the life of another's
--- entry at worst, and never replaces it. Its value is the pid and the
--- generation, a number that no two ownerships share; it holds no secret.
+-- entry at worst, and never replaces it. Its value is the pid and a number that
+-- no two entries share; it holds no secret.
 -- Pure: knows neither nginx nor the loop.
 
 local lease = {}
 
-local ENTRY = "gs:owner"           -- "<pid> <generation>", for the ttl
-local GENERATION = "gs:generation" -- the highest number that was handed out
-local OWNED = "gs:owned"           -- generation of the last owner
+local ENTRY = "gs:owner"           -- "<pid> <claim>", for the ttl
+local CLAIM = "gs:claim"           -- attempts so far: makes each entry unique
+local GENERATION = "gs:generation" -- ownerships so far
 local RELEASED = "gs:released"     -- generation of the last that gave it up
 local TAKEOVERS = "gs:takeovers"   -- ownerships whose predecessor did not
 
@@ -42,7 +42,7 @@ local metatable = { __name = "graphsocket.nginx.lease", __index = methods }
 function lease.new(dict, pid, ttl)
   return setmetatable({
     state = "standby",
-    generation = nil, -- of this worker's ownership
+    generation = nil, -- number of this worker's ownership
     _dict = dict,
     _pid = pid,
     _ttl = ttl,
@@ -50,23 +50,22 @@ function lease.new(dict, pid, ttl)
   }, metatable)
 end
 
-local function become_owner(self, generation)
+local function become_owner(self)
   local dict = self._dict
-  local previous = dict:get(OWNED)
+  local previous = dict:get(GENERATION)
   if previous and dict:get(RELEASED) ~= previous then
     dict:incr(TAKEOVERS, 1, 0)
   end
-  dict:safe_set(OWNED, generation)
-  self.state, self.generation = "owner", generation
+  self.state, self.generation = "owner", dict:incr(GENERATION, 1, 0)
   return "taken"
 end
 
 local function take(self)
-  local generation = self._dict:incr(GENERATION, 1, 0)
-  if not generation then return nil end
-  self._value = ("%d %d"):format(self._pid, generation)
+  local claim = self._dict:incr(CLAIM, 1, 0)
+  if not claim then return nil end
+  self._value = ("%d %d"):format(self._pid, claim)
   if self._dict:safe_add(ENTRY, self._value, self._ttl) then
-    return become_owner(self, generation)
+    return become_owner(self)
   end
 end
 
@@ -75,7 +74,7 @@ local function keep(self, entry)
   if entry == self._value and dict:expire(ENTRY, self._ttl) then
     return "kept"
   end
-  if not entry and dict:get(OWNED) == self.generation
+  if not entry and dict:get(GENERATION) == self.generation
     and dict:safe_add(ENTRY, self._value, self._ttl) then
     return "kept"
   end
@@ -136,7 +135,7 @@ function methods:stats()
   local entry = dict:get(ENTRY)
   return {
     owner_pid = entry and tonumber(entry:match "^%d+"),
-    generation = dict:get(OWNED) or 0,
+    generation = dict:get(GENERATION) or 0,
     takeovers = dict:get(TAKEOVERS) or 0,
   }
 end

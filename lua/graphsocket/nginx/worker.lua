@@ -188,8 +188,8 @@ end
 ---@field pid integer of this worker
 ---@field owner boolean whether this worker owns
 ---@field owner_pid integer|nil nil: nobody owns at this moment
----@field generation integer of the last ownership: higher than that of any before
----@field takeovers integer ownerships that began because the owner before had crashed or was busy for too long
+---@field generation integer ownerships since the dict was made
+---@field takeovers integer of these, those that began because the owner before had crashed or was busy for too long
 ---@field published integer events since the dict was made, by all owners
 ---@field delivered integer of these, those that handlers of this worker were called with
 ---@field dropped integer of these, those that this worker missed
