@@ -45,6 +45,7 @@ struct gs_connection {
   uv_timer_t timer;
   double timeout; /* as the user gave it, seconds */
   uint64_t connect_until_ms, linger_until_ms;
+  bool must_pause; /* past max_queue, and still reading */
   int close_code;  /* once ENDING */
   gs_buf out;      /* frames to send: frame_header, headroom, bytes */
   size_t out_sent; /* of |out|, already sent */
@@ -311,13 +312,25 @@ static void connection_on_message(void *user, const uint8_t *data, size_t len,
                       link->id, data, len);
   if (err) {
     connection_fail(connection, err, NULL);
-  } else if (queued > link->max_queue && !atomic_load(&link->paused)) {
-    gs_websocket_pause(connection->websocket, true);
-    atomic_store(&link->paused, true);
-    /* Lua may have made room before it could see |paused|. */
-    if (atomic_load(&link->queued) <= link->max_queue / 2) {
-      gs_connection_resume(all, link->id);
-    }
+  } else if (queued > link->max_queue && !connection->must_pause) {
+    /* Later: libwebsockets 4.1 that is told to stop reading while it hands out
+     * messages, and OpenSSL holds more of them, turns in a loop for ever. What
+     * OpenSSL holds is a record of TLS, 16 KiB at most. */
+    connection->must_pause = true;
+    connection_arm(connection);
+  }
+}
+
+/* connection_pause stops reading until Lua has taken half of what waits. */
+static void connection_pause(gs_connection *connection) {
+  gs_link *link = connection->link;
+  connection->must_pause = false;
+  if (atomic_load(&link->paused)) return;
+  gs_websocket_pause(connection->websocket, true);
+  atomic_store(&link->paused, true);
+  /* Lua may have made room before it could see |paused|. */
+  if (atomic_load(&link->queued) <= link->max_queue / 2) {
+    gs_connection_resume(connection->all, link->id);
   }
 }
 
@@ -396,6 +409,7 @@ static uint64_t connection_deadline(const gs_connection *connection) {
   if (connection->state == CONNECTION_ENDING) {
     return connection->linger_until_ms;
   }
+  if (connection->must_pause) return 1; /* at once, in milliseconds */
   uint64_t deadline = gs_engineio_deadline(&connection->session);
   if (connection->dial) {
     deadline = earlier(deadline, gs_dial_deadline(connection->dial));
@@ -429,6 +443,7 @@ static void connection_tick(gs_connection *connection) {
   } else if (connection->dial) {
     gs_dial_tick(connection->dial, now);
   } else if (connection->state == CONNECTION_UP) {
+    if (connection->must_pause) connection_pause(connection);
     gs_engineio_tick(&connection->session, now);
   }
   if (connection->state != CONNECTION_ENDED) connection_arm(connection);

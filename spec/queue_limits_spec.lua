@@ -11,18 +11,25 @@ describe("a connection's limit", function()
   setup(function() servers = peers.start() end)
   teardown(function() servers:stop() end)
 
-  for _, tls in ipairs { false, true } do
-    it("max_queue keeps the order of thousands of events, "
-      .. (tls and "TLS" or "plain"), function()
+  -- Of a record of TLS that holds many messages, a part is still in OpenSSL
+  -- when reading is to stop: libwebsockets 4.1 then turned in a loop for ever.
+  for name, how in pairs {
+    plain = {}, TLS = { tls = true },
+    ["plain, many in a packet"] = { together = true },
+    ["TLS, many in a record"] = { tls = true; together = true },
+  } do
+    local tls = how.tls or false
+    it("max_queue keeps the order of thousands of events, " .. name, function()
         local script, expected = {}, {}
         for i = 1, 4000 do
           expected[i] = i .. (":"):rep(i % 700)
           script[i] = { frame = { text = "4" .. expected[i] } }
         end
+        if how.together then script = { { together = script } } end
         local peer = servers:launch { script = script; tls = tls }
         local paused = 0
         local sink = servers:connect(peer, {
-          tls = tls; max_queue = 1000;
+          tls = tls; max_queue = 20000;
           handle = function(sink)
             if sink.connection:stats().paused then paused = paused + 1 end
           end;

@@ -142,6 +142,10 @@ export const STEPS = {
     run: (player, every, { of, size = 1 }) =>
       player.inPieces({ every, size }, () => player.play(of)),
   },
+  together: {
+    does: "steps: their bytes in one write, so that TLS puts many in a record",
+    run: (player, steps) => player.inOneWrite(() => player.play(steps)),
+  },
   repeat: {
     does: 'n or "forever", of: steps',
     run: async (player, n, { of }) => {
@@ -195,6 +199,7 @@ export class Player {
   #wake = () => {};
   #frames = null;
   #seen = 0;
+  #gathered;
   #pieces = null;
   head = null;
 
@@ -308,6 +313,7 @@ export class Player {
   }
 
   async write(bytes) {
+    if (this.#gathered) return void this.#gathered.push(bytes);
     const { size = bytes.length || 1, every } = this.#pieces ?? {};
     for (let at = 0; at < bytes.length; at += size) {
       if (this.socket.destroyed || this.socket.writableEnded) throw new Gone();
@@ -317,6 +323,15 @@ export class Player {
       await Promise.race([left, this.left]);
       if (this.#pieces) await this.pause(every);
     }
+  }
+
+  /** Writes of |run| leave as one. */
+  async inOneWrite(run) {
+    this.#gathered = [];
+    await run();
+    const bytes = Buffer.concat(this.#gathered);
+    this.#gathered = undefined;
+    await this.write(bytes);
   }
 
   /** Writes of |run| leave in pieces. */
