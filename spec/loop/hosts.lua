@@ -147,7 +147,7 @@ local hosts = {
       local function drive() uv.run() end
       local function finish() end
       local function stop_host() uv.stop() end
-      local function again() end
+      local function again() loop.spawn(function() end) end
     ]],
   },
   {
@@ -157,7 +157,10 @@ local hosts = {
       local finished
       local function finish() finished = true end
       local stop_host, ended = finish, finish
-      local function again() finished = false end
+      local function again()
+        finished = false
+        loop.spawn(function() end)
+      end
       local function drive() vim.wait(60000, function() return finished end, 1000) end
     ]],
   },

@@ -249,6 +249,94 @@ local function define(host)
     ]])
   end)
 
+  it("can be stopped and go on time after time, with the same socket", function()
+    assert.equal("20\n", run [[
+      local socket, rounds = open(), 0
+      local function round()
+        assert(socket:emit_with_ack("echo", rounds) == rounds)
+        rounds = rounds + 1
+        graphsocket.stop()
+        ended()
+      end
+      for i = 1, 20 do
+        socket:once("item", round)
+        socket:emit("count", 1)
+        serve()
+        in_host(function() host_work() end)
+        drive()
+        assert(rounds == i, rounds)
+        again()
+      end
+      print(rounds)
+    ]])
+  end)
+
+  it("bears handlers that fail after every kind of wait", function()
+    assert.equal("3\n", run [[
+      local socket = open()
+      serve()
+      socket:on("item", function(i)
+        if i == 1 then host_work() end
+        if i == 2 then graphsocket.sleep(0.001) end
+        if i == 3 then socket:emit_with_ack("echo", i) end
+        error { item = i }
+      end)
+      socket:on("done", function()
+        for i = 1, 3 do assert(reported[i].item == i) end
+        print(#reported)
+        socket:close()
+        ended()
+      end)
+      socket:emit("count", 3)
+      drive()
+    ]])
+  end)
+
+  it("refuses run() in a handler", function()
+    run [[
+      local socket = open()
+      serve()
+      socket:on("connect", function()
+        local ok, message = pcall(graphsocket.run)
+        assert(not ok and message:find "is running already", message)
+        socket:close()
+        ended()
+      end)
+      drive()
+      assert(#reported == 0, reported[1])
+    ]]
+  end)
+
+  it("collects what waits for an answer that never comes", function()
+    run [[
+      local weak = setmetatable({}, { __mode = "v" })
+      do
+        local socket = open()
+        serve()
+        in_host(function()
+          weak.waiter = coroutine.running()
+          weak.socket = socket
+          assert(not socket:emit_with_ack "never")
+          ended()
+        end)
+        in_host(function()
+          while not socket.connected do loop.sleep(0.001) end
+          socket:close() -- answers those who wait
+        end)
+      end
+      drive()
+      again()
+      in_host(function()
+        while weak.waiter or weak.socket do
+          collectgarbage()
+          loop.sleep(0.001)
+        end
+        finish()
+      end)
+      drive()
+    ]]
+  end)
+
   it("ends in peace with sockets open", function()
     assert.equal("leaving\n", run [[
       local socket = open()
