@@ -18,8 +18,8 @@
 --   - A supervisor, ngx.timer.every, starts the pump again if nginx has dropped
 --     its timer, as it does past lua_max_running_timers.
 --   - When the worker is to exit, nginx calls pending timers at once, so the
---     supervisor knows and wakes the pump; should nginx drop even that call, the
---     pump looks itself after LOOK. Within GRACE the sockets are closed, waits of
+--     supervisor knows and wakes the pump. Where nginx drops its calls, the pump
+--     looks itself, every second. Within GRACE the sockets are closed, waits of
 --     requests end, and the I/O thread is joined; then nothing of ours is left
 --     that could keep the old worker.
 --
@@ -30,12 +30,12 @@
 -- warning each time unless nginx is patched as OpenResty's is.
 
 local core = require "graphsocket.core"
-local homes = require "graphsocket.loop.homes"
 local guard = require "graphsocket.loop.guard"
+local homes = require "graphsocket.loop.homes"
 local semaphore = require "ngx.semaphore"
 
 local ngx = ngx
-local huge, min = math.huge, math.min
+local huge, max, min = math.huge, math.max, math.min
 
 local LIFETIME = 300 -- seconds of one timer
 local GRACE = 0.8 -- seconds for all that is to be done at the exit
@@ -49,7 +49,6 @@ local adapter = {
   has_loop = true,
   auto = true,
   SUPERVISE = 5, -- seconds between two looks of the supervisor
-  LOOK = 10, -- seconds of a wait at most
 }
 
 function guard.write(text)
@@ -57,7 +56,7 @@ function guard.write(text)
 end
 
 local pump
-local supervised -- the supervisor's timer exists
+local supervised_at -- when nginx called the supervisor, seconds; nil: none yet
 local pending -- the timer that nginx was asked for and has not called yet
 local current -- the timer whose pump runs
 local timers = {} -- timer -> true: those that have not ended
@@ -225,6 +224,12 @@ local function set_alarm(timer, source, seconds)
   end
 end
 
+-- Seconds that the pump may wait without a look at whether the worker exits:
+-- as long as the supervisor is heard of it has no need to.
+local function seconds_to_look()
+  return max(1, supervised_at + 2 * adapter.SUPERVISE - core.now())
+end
+
 -- One step of the end: the servers are told, then what is under way may finish.
 local function leave(source)
   if not leaving then
@@ -264,7 +269,7 @@ function adapter.wait(_, timeout, source)
     end
     timer.socket, timer.has_warned = socket, false
   end
-  set_alarm(timer, source, min(timeout or huge, adapter.LOOK))
+  set_alarm(timer, source, min(timeout or huge, seconds_to_look()))
   if not timer.socket:receiveany(4096) then
     timer.source = nil -- that I/O thread was stopped
   end
@@ -306,6 +311,7 @@ local function run(_, timer)
 end
 
 local function supervise()
+  supervised_at = core.now()
   if ngx.worker.exiting() then
     if pump.source then
       pump.source.wake()
@@ -330,8 +336,10 @@ end
 
 function adapter.start(new_pump)
   pump = new_pump
-  supervised = supervised or assert(ngx.timer.every(adapter.SUPERVISE,
-    supervise))
+  if not supervised_at then
+    assert(ngx.timer.every(adapter.SUPERVISE, supervise))
+    supervised_at = core.now()
+  end
   local timer = {
     alarm = nil, -- when the I/O thread wakes us at the latest
     busy = 0, -- tasks that have not ended
