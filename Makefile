@@ -198,11 +198,13 @@ coverage: ## lines of each C file that the units and specs reach
 docs: $(CORE) ## write the tables of docs/reference/ anew, from the annotations in lua/
 	@$(LUA_BIN) scripts/reference.lua
 
-bench: ## what a burst of events costs, against socket.io-client on Node
-	@scripts/setup demo luajit
+RUNS ?= 5
+bench: ## what events and sockets cost, against other clients; RUNS=5, WORKLOADS= some of them
+	@scripts/setup bench
 	@$(MAKE) --no-print-directory LUA=5.4 build/5.4/graphsocket/core.so
 	@$(MAKE) --no-print-directory LUA=luajit build/luajit/graphsocket/core.so
-	@bench/burst
+	@node bench/run.mjs $(RUNS) $(WORKLOADS)
+	@/usr/bin/python3 bench/plot.py
 
 lint: ## layout, warnings of gcc and clang, cppcheck, luacheck, house rules, rockspec
 	@scripts/lint

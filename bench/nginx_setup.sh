@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154  # coproc sets server_PID
 # For bench/nginx*: nginx of one worker whose socket takes numbered events from
-# bench/server.js, and what it had of them. To be sourced in the project's folder.
+# bench/server.mjs, and what it had of them. To be sourced in the project's folder.
 
 tree=$PWD
 nginx=${NGINX:-$(command -v nginx || echo /usr/sbin/nginx)}
@@ -15,8 +15,9 @@ stop() {
 trap stop EXIT
 
 serve() { # COUNT RATE: so many events for each request to /go
-  coproc server { exec node bench/server.js "$1" 300 "$2"; }
+  coproc server { exec node bench/server.mjs flow "$1" 300 "$2"; }
   read -r server_port <&"${server[0]}"
+  server_port=$(sed 's/.*127.0.0.1:\([0-9]*\)".*/\1/' <<<"$server_port")
 }
 
 # An nginx of one worker on a free port, which is left in $listening; its pid in $master.

@@ -6,6 +6,9 @@
  *   node bench/server.mjs burst COUNT BYTES [tls]    COUNT events after "go"
  *   node bench/server.mjs latency RATE 0 [tls]       RATE events a second after
  *                                                    "go", each with its time
+ *   node bench/server.mjs flow COUNT BYTES RATE      COUNT events, numbered on
+ *                                                    and RATE a second, after
+ *                                                    each "go"
  *   node bench/server.mjs idle 0 0 [tls]             nothing
  */
 import { createHash } from "node:crypto";
@@ -13,9 +16,9 @@ import { createServer } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { certificates, identity } from "../spec/support/certificates.js";
 
-const [mode, count, size, tls] = process.argv
-  .slice(2)
-  .map((word) => (/^\d+$/.test(word) ? Number(word) : word));
+const [mode, ...words] = process.argv.slice(2);
+const [count, size, rate] = words.map(Number);
+const tls = words.includes("tls");
 
 /** One unmasked text frame (RFC 6455, section 5.2). */
 function frame(text) {
@@ -38,10 +41,10 @@ const RECORD = (id) =>
   `"file":{"mimeType":"text/plain"},"parentReference":{"path":"/drive/root:/a"},"shared":false}`;
 
 /** Below 1 KB a notification as Graph sends it, above a list of items. */
-function event() {
+function event(number = "x") {
   if (size < 1000) {
     const wrap = (id) =>
-      `42["notification",${JSON.stringify(`{"value":[{"subscriptionId":"${id}","resource":"x"}]}`)}]`;
+      `42["notification",${JSON.stringify(`{"value":[{"subscriptionId":"${id}","resource":"${number}"}]}`)}]`;
     return wrap("a".repeat(Math.max(0, size - wrap("").length)));
   }
   const records = [];
@@ -67,6 +70,17 @@ function burst(socket) {
   more();
 }
 
+let numbered = 0;
+function flow(socket) {
+  const begin = performance.now();
+  const first = numbered;
+  const timer = setInterval(() => {
+    const due = Math.min(count, Math.floor(((performance.now() - begin) * rate) / 1000));
+    for (; numbered - first < due; numbered++) socket.write(frame(event(numbered + 1)));
+    if (due === count) clearInterval(timer);
+  }, 1);
+}
+
 function latency(socket) {
   const timer = setInterval(() => {
     socket.write(frame(`42["notification","${process.hrtime.bigint()}"]`));
@@ -89,9 +103,10 @@ function serve(request, socket) {
   );
   let messages = 0;
   socket.on("data", () => {
-    // The client's first message joins, its second asks for the load.
+    // The client's first message joins, those that follow ask for the load.
     messages++;
     if (messages === 1) socket.write(frame('40{"sid":"t"}'));
+    else if (mode === "flow") flow(socket);
     if (messages === 2 && mode === "burst") burst(socket);
     if (messages === 2 && mode === "latency") latency(socket);
   });

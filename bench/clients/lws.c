@@ -1,0 +1,104 @@
+/* A lower bound: libwebsockets' own websocket client on a libuv loop, which
+ * only counts messages. It decodes and calls nothing.
+ *
+ *   lws burst http://127.0.0.1:PORT COUNT */
+#include <libwebsockets.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <uv.h>
+
+static long count, messages = -2; /* the open packet and the join come first */
+static double cpu, wall;
+static const char *waiting; /* text to be sent */
+
+static double cpu_us(void) {
+  struct rusage used;
+  getrusage(RUSAGE_SELF, &used);
+  return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
+         (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
+
+static double wall_us(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+static void report(void) {
+  struct rusage used;
+  getrusage(RUSAGE_SELF, &used);
+  printf("{\"cpu_us\":%.3f,\"wall_us\":%.3f,\"total_cpu_ms\":%.3f,"
+         "\"peak_mb\":%.1f}\n",
+         (cpu_us() - cpu) / (double)count, (wall_us() - wall) / (double)count,
+         cpu_us() / 1e3, (double)used.ru_maxrss / 1024);
+  fflush(stdout);
+  _Exit(0);
+}
+
+static void on_message(struct lws *wsi) {
+  messages++;
+  if (messages == -1) waiting = "40";
+  if (messages == 0) {
+    cpu = cpu_us();
+    wall = wall_us();
+    waiting = "42[\"go\"]";
+  }
+  if (waiting) lws_callback_on_writable(wsi);
+  if (messages == count) report();
+}
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason,
+                    void *user, void *in, size_t len) {
+  (void)user, (void)in, (void)len;
+  uint8_t out[LWS_PRE + 64];
+  switch (reason) {
+    case LWS_CALLBACK_CLIENT_RECEIVE:
+      if (lws_is_final_fragment(wsi) && !lws_remaining_packet_payload(wsi)) {
+        on_message(wsi);
+      }
+      return 0;
+    case LWS_CALLBACK_CLIENT_WRITEABLE:
+      if (!waiting) return 0;
+      memcpy(out + LWS_PRE, waiting, strlen(waiting));
+      lws_write(wsi, out + LWS_PRE, strlen(waiting), LWS_WRITE_TEXT);
+      waiting = NULL;
+      return 0;
+    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+    case LWS_CALLBACK_CLIENT_CLOSED:
+      exit(1);
+    default:
+      return 0;
+  }
+}
+
+int main(int argc, char **argv) {
+  static const struct lws_protocols protocols[] = {
+      {.name = "bench", .callback = on_event, .rx_buffer_size = 65536},
+      {.name = NULL}};
+  if (argc < 4) return 2;
+  count = strtol(argv[3], NULL, 10);
+  uv_loop_t loop;
+  uv_loop_init(&loop);
+  void *loops[] = {&loop};
+  struct lws_context_creation_info info = {
+      .port = CONTEXT_PORT_NO_LISTEN,
+      .protocols = protocols,
+      .options = LWS_SERVER_OPTION_LIBUV,
+      .foreign_loops = loops,
+      .pt_serv_buf_size = 65536};
+  lws_set_log_level(0, NULL);
+  struct lws_context *context = lws_create_context(&info);
+  struct lws_client_connect_info to = {
+      .context = context,
+      .address = "127.0.0.1",
+      .port = (int)strtol(strrchr(argv[2], ':') + 1, NULL, 10),
+      .path = "/socket.io/?EIO=4&transport=websocket",
+      .host = "127.0.0.1",
+      .origin = "127.0.0.1",
+      .local_protocol_name = "bench"};
+  if (!context || !lws_client_connect_via_info(&to)) return 1;
+  return uv_run(&loop, UV_RUN_DEFAULT);
+}
