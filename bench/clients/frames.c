@@ -99,9 +99,10 @@ int main(int argc, char **argv) {
   }
   struct rusage used;
   getrusage(RUSAGE_SELF, &used);
-  printf("{\"cpu_us\":%.3f,\"wall_us\":%.3f,\"total_cpu_ms\":%.3f,"
-         "\"peak_mb\":%.1f}\n",
-         (cpu_us() - cpu) / (double)count, (wall_us() - wall) / (double)count,
-         cpu_us() / 1e3, (double)used.ru_maxrss / 1024);
+  printf(
+      "{\"cpu_us\":%.3f,\"wall_us\":%.3f,\"total_cpu_ms\":%.3f,"
+      "\"peak_mb\":%.1f}\n",
+      (cpu_us() - cpu) / (double)count, (wall_us() - wall) / (double)count,
+      cpu_us() / 1e3, (double)used.ru_maxrss / 1024);
   return 0;
 }

@@ -30,10 +30,11 @@ static double wall_us(void) {
 static void report(void) {
   struct rusage used;
   getrusage(RUSAGE_SELF, &used);
-  printf("{\"cpu_us\":%.3f,\"wall_us\":%.3f,\"total_cpu_ms\":%.3f,"
-         "\"peak_mb\":%.1f}\n",
-         (cpu_us() - cpu) / (double)count, (wall_us() - wall) / (double)count,
-         cpu_us() / 1e3, (double)used.ru_maxrss / 1024);
+  printf(
+      "{\"cpu_us\":%.3f,\"wall_us\":%.3f,\"total_cpu_ms\":%.3f,"
+      "\"peak_mb\":%.1f}\n",
+      (cpu_us() - cpu) / (double)count, (wall_us() - wall) / (double)count,
+      cpu_us() / 1e3, (double)used.ru_maxrss / 1024);
   fflush(stdout);
   _Exit(0);
 }
@@ -83,12 +84,11 @@ int main(int argc, char **argv) {
   uv_loop_t loop;
   uv_loop_init(&loop);
   void *loops[] = {&loop};
-  struct lws_context_creation_info info = {
-      .port = CONTEXT_PORT_NO_LISTEN,
-      .protocols = protocols,
-      .options = LWS_SERVER_OPTION_LIBUV,
-      .foreign_loops = loops,
-      .pt_serv_buf_size = 65536};
+  struct lws_context_creation_info info = {.port = CONTEXT_PORT_NO_LISTEN,
+                                           .protocols = protocols,
+                                           .options = LWS_SERVER_OPTION_LIBUV,
+                                           .foreign_loops = loops,
+                                           .pt_serv_buf_size = 65536};
   lws_set_log_level(0, NULL);
   struct lws_context *context = lws_create_context(&info);
   struct lws_client_connect_info to = {
