@@ -197,6 +197,7 @@ coverage: ## lines of each C file that the units and specs reach
 
 docs: $(CORE) ## write the tables of docs/reference/ anew, from the annotations in lua/
 	@$(LUA_BIN) scripts/reference.lua
+	@$(LUA_BIN) scripts/manual.lua
 
 RUNS ?= 5
 bench: ## what events and sockets cost, against other clients; RUNS=5, WORKLOADS= some of them
@@ -227,9 +228,11 @@ LIB_DIR = $(DESTDIR)$(PREFIX)/$(LIB)/lua/$(LUA_ABI)
 install: all ## install for LUA under PREFIX (/usr/local); DESTDIR is honoured
 	@cd lua && for file in $(LUA_FILES); do install -D -m 644 $$file $(abspath $(LUA_DIR))/$$file || exit; done
 	install -D -m 755 $(CORE) $(LIB_DIR)/graphsocket/core.so
+	@scripts/install-command $(LUA_BIN) $(LUA_ABI) "$(PREFIX)" "$(LIB)" "$(DESTDIR)"
 
 uninstall: ## remove what install installed
 	rm -rf $(LUA_DIR)/graphsocket $(LIB_DIR)/graphsocket
+	@scripts/install-command --remove "$(PREFIX)" "$(DESTDIR)"
 
 clean: ## remove build/
 	rm -rf build

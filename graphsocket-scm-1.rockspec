@@ -198,4 +198,5 @@ build = {
   install = {
     bin = { graphsocket = "bin/graphsocket" },
   },
+  copy_directories = { "man" },
 }

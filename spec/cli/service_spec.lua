@@ -77,3 +77,30 @@ describe("a service", function()
     assert.not_matches("graphsocket:", process:err())
   end)
 end)
+
+describe("the unit of the examples", function()
+  local path = "examples/systemd/graphsocket-watch@.service"
+
+  it("is one that systemd understands", function()
+    if helper.run { "sh", "-c", "command -v systemd-analyze" } ~= 0 then
+      return pending "systemd-analyze is not here"
+    end
+    local folder = helper.scratch "unit"
+    os.execute(("mkdir %s && cp %s %s/graphsocket-watch@mine.service"):format(folder, path, folder))
+    local code, out, err = helper.run { "systemd-analyze", "--man=no", "verify",
+      folder .. "/graphsocket-watch@mine.service" }
+    assert.equal("", out .. err)
+    assert.equal(0, code)
+  end)
+
+  it("calls the command with words that it knows", function()
+    local line = helper.read(path):match "\nExecStart=[^\n]*graphsocket ([^\n]*)"
+    local words = {}
+    for word in line:gmatch "%S+" do
+      words[#words + 1] = word == "${RESOURCE}" and "/me/drive/root" or word
+    end
+    local values, message = require("graphsocket.cli.arguments").parse(words)
+    assert.is_nil(message)
+    assert.equal("watch", values.command)
+  end)
+end)

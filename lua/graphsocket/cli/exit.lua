@@ -11,6 +11,19 @@ local exit = {
   TIMEOUT = 124,   -- --timeout was over; the number is that of timeout(1)
 }
 
+--- What they mean, for the manual.
+exit.MEANINGS = {
+  { "0", "Done." },
+  { "1", "The network, Graph or a server failed." },
+  { "2", "Wrong use: of the words, or of a variable." },
+  { "3", "No token, or one that is refused; a permission is missing." },
+  { "4", "A state file or the login's tokens cannot be used; doctor: the "
+    .. "clock is wrong; simulate: there is no simulator." },
+  { "124", "The time of --timeout was over." },
+  { "128 + n", "Ended by signal n: 129 SIGHUP, 130 SIGINT, 143 SIGTERM, and "
+    .. "141 where nobody reads the output any more." },
+}
+
 local BY_KIND = { usage = exit.USAGE, auth = exit.AUTH, state = exit.STATE }
 
 --- The code that an error ends a command with.
