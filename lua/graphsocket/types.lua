@@ -12,7 +12,8 @@
 ---  the connection failed (tried again), or the server refused the namespace (not tried again; `err.data` is what it
 ---  said)
 ---@field on fun(self, event: string, handler: fun(...: any))
----  the server's event; if it asks for an acknowledgement, the last argument is the function that gives it
+---  the server's event; if it asks for an acknowledgement, the last argument is the function that gives it. A number as
+---  its name is heard as text: `on("7", fn)`
 
 ---@class graphsocket.manager
 ---@field on fun(self, event: "open", handler: fun())

@@ -74,10 +74,12 @@ else
   end
 end
 
---- True for a value that binary.new made.
+--- True for a value that binary.new made, or that was received as binary.
 ---@param value any
 ---@return boolean
-binary.is = is
+function binary.is(value)
+  return is(value)
+end
 
 local function has(value, depth, seen)
   if is(value) then return true end

@@ -17,15 +17,12 @@ local url = require "graphsocket.socketio.url"
 local urls = require "graphsocket.url"
 
 local socketio = {
-  --- Marks a table as a JSON array: socketio.array(list) -> list.
   array = json.array;
-  --- Marks bytes as binary: socketio.binary(bytes) -> value.
   binary = binary.new;
-  --- Tells whether a value is binary: socketio.is_binary(value) -> boolean.
   is_binary = binary.is;
-  --- JSON's null, both ways.
+  --- JSON's null, both ways: inside of tables, and as an argument.
   null = json.null;
-  --- Revision of the Socket.IO protocol.
+  --- 5, the revision of the Socket.IO protocol that is preferred.
   protocol = packet.protocol;
 }
 
@@ -49,8 +46,8 @@ end
 --- Makes a socket, and connects it unless `auto_connect` is false. Returns at
 --- once. Raises if the URL or an option cannot be used.
 ---@param address string https://host/namespace?query
----@param opts table|nil socket options
----@return table socket
+---@param opts graphsocket.socket.options|nil
+---@return graphsocket.socket
 function socketio.connect(address, opts)
   local parts, values = read("socketio.connect", address, opts)
   local key = parts.origin .. values.path:gsub("/*$", "")
@@ -72,8 +69,8 @@ end
 --- Makes a manager, and opens it unless `auto_connect` is false: a connection
 --- for several sockets. The namespace in the URL, if any, means nothing here.
 ---@param address string https://host?query
----@param opts table|nil socket options
----@return table manager
+---@param opts graphsocket.socket.options|nil
+---@return graphsocket.manager
 function socketio.manager(address, opts)
   return manager.new(read("socketio.manager", address, opts))
 end
