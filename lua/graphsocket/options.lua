@@ -354,7 +354,8 @@ options.transport = {
 ---@field randomization_factor? number 0 to 1: each wait is longer or shorter by up to this part
 ---@field timeout? number from the look-up of the name to the open packet, and again until the namespace is joined
 ---@field ack_timeout? number awaited for every acknowledgement; its callback then takes an error first
----@field retries? integer events are sent one at a time, each again until it is acknowledged or this many times; absent: 0
+---@field retries? integer events are sent one at a time, each again until it is acknowledged or this many times;
+---  absent: 0
 ---@field reviver? fun(key: any, value: any): any for every value of an event or acknowledgement, from the inside out,
 ---  as the one of `JSON.parse`: what it returns takes the value's place, nil removes it
 ---@field engine? "auto"|4|3 revision of Engine.IO; 3 is what Socket.IO 2 servers speak. "auto" tells by the server's
