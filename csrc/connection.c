@@ -297,28 +297,33 @@ static void connection_on_session_open(void *user,
   if (err) connection_fail(connection, err, NULL);
 }
 
+/* connection_count counts what Lua is about to be told of, |len| bytes, and has
+ * reading stopped past the limit. */
+static void connection_count(gs_connection *connection, size_t len) {
+  gs_link *link = connection->link;
+  size_t cost = len + GS_EVENT_OVERHEAD;
+  size_t queued = atomic_fetch_add(&link->queued, cost) + cost;
+  if (queued <= link->max_queue || connection->must_pause) return;
+  /* Later: libwebsockets 4.1 that is told to stop reading while it hands out
+   * messages, and OpenSSL holds more of them, turns in a loop for ever. What
+   * OpenSSL holds is a record of TLS, 16 KiB at most. */
+  connection->must_pause = true;
+  connection_arm(connection);
+}
+
 static void connection_on_message(void *user, const uint8_t *data, size_t len,
                                   bool binary) {
   gs_connection *connection = user;
   gs_connections *all = connection->all;
   gs_link *link = connection->link;
-  size_t cost = len + GS_EVENT_OVERHEAD;
   if (connection->state != CONNECTION_UP) return;
   /* Counted before it is handed over: Lua may take and release it at once. */
-  size_t queued = atomic_fetch_add(&link->queued, cost) + cost;
+  connection_count(connection, len);
   atomic_fetch_add(&link->received_messages, 1);
   atomic_fetch_add(&link->received_bytes, len);
   int err = all->emit(all->user, GS_EVENT_MESSAGE, binary ? GS_FLAG_BINARY : 0,
                       link->id, data, len);
-  if (err) {
-    connection_fail(connection, err, NULL);
-  } else if (queued > link->max_queue && !connection->must_pause) {
-    /* Later: libwebsockets 4.1 that is told to stop reading while it hands out
-     * messages, and OpenSSL holds more of them, turns in a loop for ever. What
-     * OpenSSL holds is a record of TLS, 16 KiB at most. */
-    connection->must_pause = true;
-    connection_arm(connection);
-  }
+  if (err) connection_fail(connection, err, NULL);
 }
 
 /* connection_pause stops reading until Lua has taken half of what waits. */
@@ -364,9 +369,14 @@ static void connection_on_send(void *user, const uint8_t *head, size_t head_len,
 static void connection_on_ping(void *user) {
   gs_connection *connection = user;
   gs_connections *all = connection->all;
-  atomic_store(&connection->link->last_ping_at, gs_clock_epoch());
-  /* Out of memory, a ping goes unreported; it was answered all the same. */
-  (void)all->emit(all->user, GS_EVENT_PING, 0, connection->link->id, NULL, 0);
+  gs_link *link = connection->link;
+  atomic_store(&link->last_ping_at, gs_clock_epoch());
+  /* Counted as a message is: a server may send nothing but pings. Out of
+   * memory, one goes unreported; it was answered all the same. */
+  connection_count(connection, 0);
+  if (all->emit(all->user, GS_EVENT_PING, 0, link->id, NULL, 0)) {
+    atomic_fetch_sub(&link->queued, GS_EVENT_OVERHEAD);
+  }
 }
 
 static int connection_close_code(int error) {

@@ -16,7 +16,7 @@ typedef struct gs_link {
   atomic_int references;
   atomic_bool closed;   /* [io] sets it with the CLOSED event */
   atomic_bool paused;   /* [io] stopped reading: |queued| passed |max_queue| */
-  atomic_size_t queued; /* bytes received whose handler was not called yet */
+  atomic_size_t queued; /* bytes of events whose handler was not called yet */
   atomic_size_t unsent; /* bytes accepted and not yet written to the socket */
   atomic_size_t received_bytes;
   atomic_size_t sent_bytes;

@@ -388,7 +388,8 @@ static int lgs_connection_writable(lua_State *L) {
   return 1;
 }
 
-/* connection:release(bytes) says that a message of that length was handled. */
+/* connection:release(bytes) says that a message of that length was handled, or
+ * a ping, which has none. */
 static int lgs_connection_release(lua_State *L) {
   lgs_connection *self = lgs_check_connection(L);
   size_t bytes = (size_t)luaL_checkinteger(L, 2) + GS_EVENT_OVERHEAD;

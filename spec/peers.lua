@@ -55,7 +55,10 @@ function Sink:on_message(data)
   if self.handle then self:handle(data) end
   self.connection:release(#data)
 end
-function Sink.on_ping() end
+function Sink:on_ping()
+  if self.handle then self:handle() end
+  self.connection:release(0)
+end
 function Sink:on_close(fields) self.closed = fields end
 
 -- Connects. `opts` are the core's, and handle(sink, data), called before a

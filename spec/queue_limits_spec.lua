@@ -6,6 +6,20 @@ local peers = require "spec.peers"
 
 local MIB = 2 ^ 20
 
+-- Busy with the first event until reading has stopped: it must be the queue,
+-- and not luck, that keeps what comes meanwhile.
+local function busy_until_paused()
+  local busy = {}
+  function busy.handle(sink)
+    local limit = core.now() + helper.TEST_TIMEOUT
+    while not busy.was_paused and core.now() < limit do
+      core.poll(-1, 0.001)
+      busy.was_paused = sink.connection:stats().paused
+    end
+  end
+  return busy
+end
+
 describe("a connection's limit", function()
   local servers
 
@@ -28,29 +42,34 @@ describe("a connection's limit", function()
         end
         if how.together then script = { { together = script } } end
         local peer = servers:launch { script = script; tls = tls }
-        -- Busy with the first message until reading has stopped: it must be
-        -- the queue, and not luck, that keeps what comes meanwhile.
-        local was_paused
+        local busy = busy_until_paused()
         local sink = servers:connect(peer, {
-          tls = tls; max_queue = 20000;
-          handle = function(sink)
-            local limit = core.now() + helper.TEST_TIMEOUT
-            while not was_paused and core.now() < limit do
-              core.poll(-1, 0.001)
-              was_paused = sink.connection:stats().paused
-            end
-          end;
+          tls = tls; max_queue = 20000; handle = busy.handle;
         })
         helper.eventually(function() return #sink.messages == 4000 end,
           "4000 events have come")
         assert.same(expected, sink.messages)
         assert.is_nil(sink.closed)
-        assert.is_true(was_paused)
+        assert.is_true(busy.was_paused)
         assert.equal(0, sink.connection:stats().queued_bytes)
         sink.connection:close()
         helper.eventually(function() return sink.closed end)
       end)
   end
+
+  it("max_queue holds for pings too", function()
+    local peer = servers:launch {
+      script = { { ["repeat"] = 2000; of = { { frame = { text = "2" } } } },
+        { frame = { text = "4the end" } } };
+    }
+    local busy = busy_until_paused()
+    local sink = servers:connect(peer, { max_queue = 20000; handle = busy.handle })
+    helper.eventually(function() return sink.messages[1] end, "the end has come")
+    assert.is_true(busy.was_paused)
+    assert.equal(0, sink.connection:stats().queued_bytes)
+    sink.connection:close()
+    helper.eventually(function() return sink.closed end)
+  end)
 
   it("max_payload takes a message of just that size", function()
     local peer = servers:launch {

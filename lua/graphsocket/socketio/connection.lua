@@ -71,6 +71,7 @@ end
 
 --- For the core.
 function Connection:on_ping()
+  self._core:release(0)
   if is_current(self) then self._manager:_on_ping() end
 end
 
