@@ -3,6 +3,9 @@
 local command = require "spec.cli.command"
 local helper = require "spec.helper"
 
+-- Seconds for what does not end by itself.
+local PATIENCE = ("%g"):format(helper.TEST_TIMEOUT / 5)
+
 describe("graphsocket connect", function()
   local servers
   setup(function() servers = helper.service "interop/index.js" end)
@@ -16,7 +19,7 @@ describe("graphsocket connect", function()
   for _, server in ipairs { "v4", "v2" } do
     it("emits the lines of its input and prints acknowledgements, " .. server, function()
       local code, out, err = run(server, 'echo "one" {"a": [1, null]}\n\nhi\n"echo" 2\n',
-        "--ack", "--timeout", "2")
+        "--ack", "--timeout", PATIENCE)
       -- hi is an event that comes back; it is not acknowledged.
       assert.equal(124, code)
       assert.matches("^connected to /\n", err)
@@ -89,7 +92,7 @@ describe("graphsocket connect", function()
     assert.equal(0, code)
     assert.matches("ack id", out, 1, true)
     assert.matches("^connected", err)
-    code, out, err = run("v4_tls", "", "--timeout", "2")
+    code, out, err = run("v4_tls", "", "--timeout", PATIENCE)
     assert.not_equal(0, code)
     assert.equal("", out)
     assert.matches("certificate", err)
