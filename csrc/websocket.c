@@ -388,8 +388,10 @@ static websocket_group *websocket_group_make(
       .protocols = websocket_protocols,
       .extensions = options->compression ? websocket_deflate : NULL,
       .provided_client_ssl_ctx = options->tls,
+      /* TLS only where it is wanted: without a context of ours libwebsockets
+       * makes one, which loads all of the system's certificates. */
       .options = LWS_SERVER_OPTION_VALIDATE_UTF8 |
-                 LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
+                 (options->tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0),
       /* Not NULL: libwebsockets would read http_proxy from the environment. */
       .http_proxy_address = "",
       .connect_timeout_secs = WEBSOCKET_NEVER_S,
