@@ -34,12 +34,12 @@ const char *gs_file_text(int error, char *text, size_t text_size) {
   return uv_strerror_r(uv_translate_sys_error(-error), text, text_size);
 }
 
-static bool is_exposed(const struct stat *info) {
+static bool file_is_exposed(const struct stat *info) {
   if (info->st_mode & (S_IRWXG | S_IRWXO)) return true;
   return info->st_uid != geteuid() && info->st_uid != 0;
 }
 
-static int read_all(int fd, gs_buf *out) {
+static int file_read_all(int fd, gs_buf *out) {
   char piece[16384];
   for (;;) {
     ssize_t count = read(fd, piece, sizeof piece);
@@ -63,16 +63,16 @@ int gs_file_read(const char *path, bool is_private, gs_buf *out) {
     error = -errno;
   } else if (!S_ISREG(info.st_mode)) {
     error = GS_FILE_NOT_REGULAR;
-  } else if (is_private && is_exposed(&info)) {
+  } else if (is_private && file_is_exposed(&info)) {
     error = GS_FILE_EXPOSED;
   } else {
-    error = read_all(fd, out);
+    error = file_read_all(fd, out);
   }
   close(fd);
   return error;
 }
 
-static int write_all(int fd, const char *data, size_t len) {
+static int file_write_all(int fd, const char *data, size_t len) {
   while (len > 0) {
     ssize_t count = write(fd, data, len);
     if (count < 0) {
@@ -85,10 +85,11 @@ static int write_all(int fd, const char *data, size_t len) {
   return 0;
 }
 
-/* create_beside makes a new file whose name begins with |path| and writes the
- * name, which is_temporary knows, into |name|. Returns its fd or an error. */
-static int create_beside(const char *path, mode_t mode, char *name,
-                         size_t name_size) {
+/* file_create_beside makes a new file whose name begins with |path| and writes
+ * the name, which file_is_temporary knows, into |name|. Returns its fd or an
+ * error. */
+static int file_create_beside(const char *path, mode_t mode, char *name,
+                              size_t name_size) {
   for (int i = 0; i < ATTEMPTS; i++) {
     uint32_t noise;
     if (uv_random(NULL, NULL, &noise, sizeof noise, 0, NULL)) return -EIO;
@@ -110,17 +111,18 @@ static int create_beside(const char *path, mode_t mode, char *name,
   return -EEXIST;
 }
 
-/* is_temporary tells whether create_beside made |name| for the file |base|,
- * both without their directory. */
-static bool is_temporary(const char *name, const char *base) {
+/* file_is_temporary tells whether file_create_beside made |name| for the file
+ * |base|, both without their directory. */
+static bool file_is_temporary(const char *name, const char *base) {
   size_t len = strlen(base);
   if (strncmp(name, base, len) || name[len] != '.') return false;
   const char *noise = name + len + 1;
   return strspn(noise, "0123456789abcdef") == 8 && !strcmp(noise + 8, ".tmp");
 }
 
-/* open_directory opens the directory of |path|. Returns its fd or an error. */
-static int open_directory(const char *path) {
+/* file_open_directory opens the directory of |path|. Returns its fd or an
+ * error. */
+static int file_open_directory(const char *path) {
   char directory[PATH_MAX];
   const char *slash = strrchr(path, '/');
   /* "." for a bare name, "/" for a file of the root. */
@@ -131,10 +133,10 @@ static int open_directory(const char *path) {
   return fd < 0 ? -errno : fd;
 }
 
-/* sync_directory makes a rename in the directory of |path| durable. A file
+/* file_sync_directory makes a rename in the directory of |path| durable. A file
  * system that cannot do that (EINVAL) has no more to offer. */
-static int sync_directory(const char *path) {
-  int fd = open_directory(path);
+static int file_sync_directory(const char *path) {
+  int fd = file_open_directory(path);
   if (fd < 0) return fd;
   int error = fsync(fd) && errno != EINVAL ? -errno : 0;
   close(fd);
@@ -158,11 +160,11 @@ int gs_file_replace(const char *path, const void *data, size_t len, mode_t mode,
   *step = "create";
   int error = gs_file_target(path, target);
   if (error) return error;
-  int fd = create_beside(target, mode, name, sizeof name);
+  int fd = file_create_beside(target, mode, name, sizeof name);
   if (fd < 0) return fd;
 
   *step = "write";
-  error = write_all(fd, data, len);
+  error = file_write_all(fd, data, len);
   if (!error) {
     *step = "sync";
     if (fsync(fd)) error = -errno;
@@ -178,13 +180,13 @@ int gs_file_replace(const char *path, const void *data, size_t len, mode_t mode,
     return error;
   }
   *step = "sync the folder of";
-  return sync_directory(target);
+  return file_sync_directory(target);
 }
 
 void gs_file_sweep(const char *path) {
   char target[PATH_MAX];
   if (gs_file_target(path, target)) return;
-  int fd = open_directory(target);
+  int fd = file_open_directory(target);
   DIR *directory = fd < 0 ? NULL : fdopendir(fd);
   if (!directory) {
     if (fd >= 0) close(fd);
@@ -194,27 +196,28 @@ void gs_file_sweep(const char *path) {
   const char *base = slash ? slash + 1 : target;
   for (struct dirent *entry; (entry = readdir(directory));) {
     /* One that cannot be removed costs nothing but its room. */
-    if (is_temporary(entry->d_name, base) && unlinkat(fd, entry->d_name, 0)) {
+    if (file_is_temporary(entry->d_name, base) &&
+        unlinkat(fd, entry->d_name, 0)) {
       continue;
     }
   }
   closedir(directory);
 }
 
-/* is_same_file tells whether |path| still names the file that |fd| is. */
-static bool is_same_file(int fd, const char *path) {
+/* file_is_same tells whether |path| still names the file that |fd| is. */
+static bool file_is_same(int fd, const char *path) {
   struct stat ours, theirs;
   return fstat(fd, &ours) == 0 && stat(path, &theirs) == 0 &&
          ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-static long read_holder(int fd) {
+static long file_read_holder(int fd) {
   char text[32] = "";
   if (pread(fd, text, sizeof text - 1, 0) <= 0) return 0;
   return strtol(text, NULL, 10);
 }
 
-static void write_holder(int fd) {
+static void file_write_holder(int fd) {
   char text[32];
   int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
   /* For a human's eyes only: the lock holds without it. */
@@ -234,12 +237,12 @@ int gs_file_lock(const char *path, long *holder) {
     }
     if (flock(fd, LOCK_EX | LOCK_NB)) {
       int error = -errno;
-      if (error == -EWOULDBLOCK) *holder = read_holder(fd);
+      if (error == -EWOULDBLOCK) *holder = file_read_holder(fd);
       close(fd);
       return error;
     }
-    if (is_same_file(fd, path)) {
-      write_holder(fd);
+    if (file_is_same(fd, path)) {
+      file_write_holder(fd);
       return fd;
     }
     close(fd);

@@ -27,7 +27,7 @@ struct gs_process {
   int code;
 };
 
-static void close_fd(int *fd) {
+static void process_close_fd(int *fd) {
   if (*fd >= 0) close(*fd);
   *fd = -1;
 }
@@ -38,10 +38,10 @@ typedef struct descriptors {
   int in, out, err;
 } descriptors;
 
-/* fill_actions: dup2 clears close-on-exec, which every fd of ours is made with.
- */
-static int fill_actions(posix_spawn_file_actions_t *actions,
-                        const descriptors *fds) {
+/* process_fill_actions needs not clear close-on-exec, which every fd of ours is
+ * made with: dup2 does. */
+static int process_fill_actions(posix_spawn_file_actions_t *actions,
+                                const descriptors *fds) {
   int error;
   if (fds->in >= 0) {
     error = posix_spawn_file_actions_adddup2(actions, fds->in, STDIN_FILENO);
@@ -58,7 +58,7 @@ static int fill_actions(posix_spawn_file_actions_t *actions,
   return -error;
 }
 
-static int fill_attributes(posix_spawnattr_t *attributes) {
+static int process_fill_attributes(posix_spawnattr_t *attributes) {
   sigset_t none, all;
   sigemptyset(&none);
   sigfillset(&all);
@@ -71,8 +71,8 @@ static int fill_attributes(posix_spawnattr_t *attributes) {
   return -error;
 }
 
-static int spawn_shell(const char *command, const descriptors *fds,
-                       char *const *environment, pid_t *pid) {
+static int process_spawn(const char *command, const descriptors *fds,
+                         char *const *environment, pid_t *pid) {
   char *const arguments[] = {(char *)"sh", (char *)"-c", (char *)command, NULL};
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -80,8 +80,8 @@ static int spawn_shell(const char *command, const descriptors *fds,
   if (error) return error;
   error = -posix_spawnattr_init(&attributes);
   if (!error) {
-    error = fill_actions(&actions, fds);
-    if (!error) error = fill_attributes(&attributes);
+    error = process_fill_actions(&actions, fds);
+    if (!error) error = process_fill_attributes(&attributes);
     if (!error) {
       error = -posix_spawn(pid, "/bin/sh", &actions, &attributes, arguments,
                            environment);
@@ -92,14 +92,14 @@ static int spawn_shell(const char *command, const descriptors *fds,
   return error;
 }
 
-static bool same_name(const char *left, const char *right) {
+static bool environment_same_name(const char *left, const char *right) {
   size_t len = strcspn(left, "=");
   return strncmp(left, right, len) == 0 && right[len] == '=';
 }
 
-/* merge_environment returns |over| followed by what of our environment it does
+/* environment_merge returns |over| followed by what of our environment it does
  * not replace; the strings are not copied. NULL when out of memory. */
-static char **merge_environment(const char *const *over) {
+static char **environment_merge(const char *const *over) {
   size_t over_count = 0, ours = 0;
   while (over[over_count]) over_count++;
   while (environ && environ[ours]) ours++;
@@ -110,16 +110,16 @@ static char **merge_environment(const char *const *over) {
   for (size_t i = 0; i < ours; i++) {
     bool replaced = false;
     for (size_t j = 0; j < over_count && !replaced; j++) {
-      replaced = same_name(over[j], environ[i]);
+      replaced = environment_same_name(over[j], environ[i]);
     }
     if (!replaced) merged[count++] = environ[i];
   }
   return merged;
 }
 
-/* open_unnamed returns a file that has no name, so that it ends with the last
- * who has it open. */
-static int open_unnamed(void) {
+/* input_open_unnamed returns a file that has no name, so that it ends with the
+ * last who has it open. */
+static int input_open_unnamed(void) {
 #ifdef MFD_CLOEXEC
   int fd = memfd_create("graphsocket-input", MFD_CLOEXEC);
   return fd < 0 ? -errno : fd;
@@ -133,11 +133,11 @@ static int open_unnamed(void) {
 #endif
 }
 
-/* open_input returns a descriptor from which |data| is read. A file and no
+/* input_open returns a descriptor from which |data| is read. A file and no
  * pipe: nobody has to write while the command reads, and a command that does
  * not read costs nothing. */
-static int open_input(const char *data, size_t len) {
-  int fd = open_unnamed();
+static int input_open(const char *data, size_t len) {
+  int fd = input_open_unnamed();
   size_t done = 0;
   while (fd >= 0 && done < len) {
     ssize_t count = write(fd, data + done, len - done);
@@ -153,12 +153,12 @@ static int open_input(const char *data, size_t len) {
   return fd;
 }
 
-/* open_descriptors fills in what the command gets, and our ends of it. */
-static int open_descriptors(const gs_process_options *options, descriptors *fds,
-                            gs_process *process) {
+/* process_open_descriptors fills in what the command gets, and our ends. */
+static int process_open_descriptors(const gs_process_options *options,
+                                    descriptors *fds, gs_process *process) {
   uv_file out[2] = {-1, -1}, err[2] = {-1, -1};
   if (options->input) {
-    fds->in = open_input(options->input, options->input_len);
+    fds->in = input_open(options->input, options->input_len);
     if (fds->in < 0) return fds->in;
   }
   if (options->inherits_output) return 0;
@@ -181,19 +181,19 @@ int gs_process_start(const char *command, const gs_process_options *options,
   if (!self) return -ENOMEM;
   self->out = self->err = -1;
   if (!options) options = &none;
-  int error = open_descriptors(options, &fds, self);
+  int error = process_open_descriptors(options, &fds, self);
   if (!error && options->environment) {
-    environment = merge_environment(options->environment);
+    environment = environment_merge(options->environment);
     if (!environment) error = -ENOMEM;
   }
-  if (!error) error = spawn_shell(command, &fds, environment, &self->pid);
+  if (!error) error = process_spawn(command, &fds, environment, &self->pid);
   if (environment != environ) free(environment);
-  close_fd(&fds.in);
-  close_fd(&fds.out);
-  close_fd(&fds.err);
+  process_close_fd(&fds.in);
+  process_close_fd(&fds.out);
+  process_close_fd(&fds.err);
   if (error) {
-    close_fd(&self->out);
-    close_fd(&self->err);
+    process_close_fd(&self->out);
+    process_close_fd(&self->err);
     free(self);
     return error;
   }
@@ -201,7 +201,7 @@ int gs_process_start(const char *command, const gs_process_options *options,
   return 0;
 }
 
-static int drain(int *fd, gs_buf *buf) {
+static int process_drain(int *fd, gs_buf *buf) {
   char piece[4096];
   while (*fd >= 0) {
     ssize_t count = read(*fd, piece, sizeof piece);
@@ -209,7 +209,7 @@ static int drain(int *fd, gs_buf *buf) {
       int error = gs_buf_append(buf, piece, (size_t)count);
       if (error) return error;
     } else if (count == 0 || (errno != EINTR && errno != EAGAIN)) {
-      close_fd(fd);
+      process_close_fd(fd);
     } else if (errno == EAGAIN) {
       break;
     }
@@ -218,13 +218,13 @@ static int drain(int *fd, gs_buf *buf) {
 }
 
 int gs_process_read(gs_process *process, gs_buf *out, gs_buf *err) {
-  int error = drain(&process->out, out);
-  if (!error) error = drain(&process->err, err);
+  int error = process_drain(&process->out, out);
+  if (!error) error = process_drain(&process->err, err);
   return error;
 }
 
-/* reap notes the end of the process, if it has come. */
-static void reap(gs_process *process) {
+/* process_reap notes the end of the process, if it has come. */
+static void process_reap(gs_process *process) {
   int status;
   if (process->is_ended) return;
   pid_t pid = waitpid(process->pid, &status, WNOHANG);
@@ -240,7 +240,7 @@ static void reap(gs_process *process) {
 }
 
 bool gs_process_ended(gs_process *process, int *code) {
-  reap(process);
+  process_reap(process);
   *code = process->code;
   /* The pipes are not asked: what the command left running in the background
    * may hold them open for ever. */
@@ -254,14 +254,14 @@ int gs_process_signal(gs_process *process, int signal) {
 
 void gs_process_free(gs_process *process) {
   if (!process) return;
-  close_fd(&process->out);
-  close_fd(&process->err);
-  reap(process);
+  process_close_fd(&process->out);
+  process_close_fd(&process->err);
+  process_reap(process);
   if (!process->is_ended) {
     kill(-process->pid, SIGKILL);
     for (int i = 0; i < REAP_MS && !process->is_ended; i++) {
       poll(NULL, 0, 1);
-      reap(process);
+      process_reap(process);
     }
   }
   free(process);

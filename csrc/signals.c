@@ -19,7 +19,7 @@ static void on_signal(int signal) {
   errno = error;
 }
 
-static int open_pipe(void) {
+static int signals_open_pipe(void) {
   int fds[2];
   if (pipe_read >= 0) return 0;
   if (pipe(fds)) return -errno;
@@ -37,7 +37,7 @@ static int open_pipe(void) {
   return 0;
 }
 
-static int set_handler(int signal, void (*handler)(int)) {
+static int signals_set_handler(int signal, void (*handler)(int)) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_handler = handler;
@@ -49,16 +49,20 @@ static int set_handler(int signal, void (*handler)(int)) {
 
 int gs_signals_catch(int signal) {
   struct sigaction before;
-  int error = open_pipe();
+  int error = signals_open_pipe();
   if (error) return error;
   if (sigaction(signal, NULL, &before)) return -errno;
   if (before.sa_handler == SIG_IGN && signal != SIGCHLD) return 0;
-  return set_handler(signal, on_signal);
+  return signals_set_handler(signal, on_signal);
 }
 
-int gs_signals_ignore(int signal) { return set_handler(signal, SIG_IGN); }
+int gs_signals_ignore(int signal) {
+  return signals_set_handler(signal, SIG_IGN);
+}
 
-int gs_signals_default(int signal) { return set_handler(signal, SIG_DFL); }
+int gs_signals_default(int signal) {
+  return signals_set_handler(signal, SIG_DFL);
+}
 
 int gs_signals_fd(void) { return pipe_read; }
 

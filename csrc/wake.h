@@ -1,9 +1,9 @@
 /* How the I/O thread wakes Lua: a byte written to one end of a pair of sockets,
  * whose other end is waited for.
  *
- * Most hosts wait for the descriptor of gs_wake_fd. nginx can wait for nothing
- * but sockets that it has connected itself, so there is a second form, taken
- * and taken again (by each new timer) at any time:
+ * Most hosts wait for |read_fd|. nginx can wait for nothing but sockets that it
+ * has connected itself, so there is a second form, taken and taken again (by
+ * each new timer) at any time:
  *   1. [lua] gs_wake_listen makes a private Unix socket;
  *   2. [lua] the host connects to its path;
  *   3. [lua] gs_wake_accept takes that connection, sees to it that it came from
@@ -35,7 +35,7 @@ void gs_wake_close(gs_wake *wake);
  */
 void gs_wake_send(const gs_wake *wake);
 
-/* gs_wake_drain takes the bytes that wait at gs_wake_fd; in the second form the
+/* gs_wake_drain takes the bytes that wait at |read_fd|; in the second form the
  * host does that. [lua] */
 void gs_wake_drain(const gs_wake *wake);
 
