@@ -189,6 +189,7 @@ build = {
     ["graphsocket.socketio.socket"] = "lua/graphsocket/socketio/socket.lua",
     ["graphsocket.socketio.url"] = "lua/graphsocket/socketio/url.lua",
     ["graphsocket.subscription"] = "lua/graphsocket/subscription.lua",
+    ["graphsocket.subscription_options"] = "lua/graphsocket/subscription_options.lua",
     ["graphsocket.suspend"] = "lua/graphsocket/suspend.lua",
     ["graphsocket.throttle"] = "lua/graphsocket/throttle.lua",
     ["graphsocket.types"] = "lua/graphsocket/types.lua",

@@ -49,9 +49,9 @@ local lease = require "graphsocket.lease"
 local line = require "graphsocket.line"
 local loop = require "graphsocket.loop"
 local notification = require "graphsocket.notification"
-local options = require "graphsocket.options"
 local outbox = require "graphsocket.outbox"
 local scope = require "graphsocket.scope"
+local subscription_options = require "graphsocket.subscription_options"
 local suspend = require "graphsocket.suspend"
 
 local subscription = {}
@@ -63,77 +63,8 @@ subscription.LASTED = 30
 --- Seconds that a replaced line is kept: several retransmissions of TCP.
 subscription.LINGER = 5
 
--- Options --------------------------------------------------------------------
-
-local function must_be(expected)
-  return function(value)
-    if value ~= expected then
-      return ("must be %s or absent: a subscription connects by itself, until "
-        .. "it is closed; client:endpoint(…):open(…) gives a plain socket")
-        :format(tostring(expected))
-    end
-  end
-end
-
-local function check_hosts(hosts)
-  if #hosts == 0 then return 'must name domains, as in { "svc.ms" }' end
-  for _, host in ipairs(hosts) do
-    if type(host) ~= "string" or not host:find("^%.?[%w-]+[%w.-]*$") then
-      return 'must be a list of domains, without scheme, "*" or port, as in '
-        .. '{ "svc.ms" }'
-    end
-  end
-end
-
--- The socket options without their defaults: the client's own are those of
--- what is not given.
-local function without_defaults(schema)
-  local copy = {}
-  for name, rule in pairs(schema) do
-    local bare = {}
-    for key, value in pairs(rule) do bare[key] = value end
-    bare.default = nil
-    copy[name] = bare
-  end
-  return copy
-end
-
-local SECONDS = { type = "number", min = 0, unit = "seconds" }
-
----@class graphsocket.subscription.options : graphsocket.socket.options
----@field auto_connect? boolean must be true or absent: a subscription connects by itself
----@field reconnection? boolean must be true or absent: nothing that may pass is given up
----@field reconnection_attempts? integer must be unlimited or absent
----@field reconnection_delay? number first wait after a failure; it doubles each time
----@field reconnection_delay_max? number longest wait
----@field lead? number before the endpoint expires that it is renewed, less a part by chance
----@field quiet? number silence after which a burst of notifications is told, as one; absent: each by itself
----@field max_wait? number after which a burst that does not end is told
----@field notification_hosts? string[] domains that a notification URL may lead to, as in `{ "svc.ms" }`; absent: any
-
 --- The options of client:subscribe, on which those of client:watch are built.
-subscription.options = options.merge(without_defaults(options.socket), {
-  auto_connect = { type = "boolean", check = must_be(true) },
-  reconnection = { type = "boolean", check = must_be(true) },
-  reconnection_attempts = { type = "number", check = must_be(math.huge) },
-  reconnection_delay = {
-    type = "number", default = 1, min = 0.001, unit = "seconds",
-  },
-  reconnection_delay_max = {
-    type = "number", default = 60, min = 0.001, unit = "seconds",
-  },
-  randomization_factor = { type = "number", default = 0.5, min = 0, max = 1 },
-  lead = { type = "number", default = 120, min = 0, unit = "seconds" },
-  quiet = SECONDS,
-  max_wait = SECONDS,
-  notification_hosts = { type = "table", check = check_hosts },
-})
-
-local function socket_options(values)
-  local picked = options.pick(values, options.socket)
-  picked.reconnection_attempts = nil
-  return picked
-end
+subscription.options = subscription_options.schema
 
 -- The object -----------------------------------------------------------------
 
@@ -184,7 +115,7 @@ function subscription.new(client, what, values)
   self._outbox = outbox.new(self, values.quiet, values.max_wait)
   self._over = nil           -- "failed" "closed"
   self._since = nil          -- epoch seconds of the last change of state
-  self._socket_options = socket_options(values)
+  self._socket_options = subscription_options.of_socket(values)
   self._timer = nil
   self._values = values
   self._what = what
