@@ -160,6 +160,50 @@ describe("a worker of nginx", function()
     assert.same({}, server:files())
   end)
 
+  it("ends a timer of the program's own, and a handler's thread, that sleep in a loop", function()
+    server = nginx.start {
+      init_worker = client() .. [[
+        local dict = ngx.shared.spec
+        local function sleep_on(name)
+          while true do
+            graphsocket.sleep(0.01)
+            dict:set(name, true)
+          end
+        end
+        ngx.timer.at(0, function() sleep_on "timer" end)
+        local sub = client:subscribe "/me/drive/root"
+        sub:on("notification", function() ngx.thread.wait(ngx.thread.spawn(sleep_on, "thread")) end)
+      ]];
+      locations = { ["/sleep"] = "local d = ngx.shared.spec ngx.print(tostring(d:get 'timer' and d:get 'thread'))" };
+    }
+    until_joined(1)
+    sim:post "items/create"
+    server:until_body("/sleep", "true")
+    server:stop()
+    server = nil
+    until_joined(0)
+  end)
+
+  it("lets a request sleep to its end", function()
+    server = nginx.start {
+      init_worker = subscribe();
+      locations = { ["/sleeps"] = client() .. [[
+        ngx.shared.spec:set("is_in", true)
+        while not ngx.worker.exiting() do graphsocket.sleep(0.01) end
+        for _ = 1, 12 do graphsocket.sleep(0.1) end -- the I/O thread ends meanwhile
+        ngx.print "slept"
+      ]]; ["/is_in"] = "ngx.print(tostring(ngx.shared.spec:get 'is_in'))" };
+    }
+    until_joined(1)
+    local answer
+    engine.request_start({ url = server:url "/sleeps" }, function(response, err) answer = response or err end)
+    server:until_body("/is_in", "true")
+    server:stop()
+    server = nil
+    helper.eventually(function() return answer end)
+    assert.equal("slept", answer.body)
+  end)
+
   it("starts nothing new when it is about to exit", function()
     server = nginx.start {
       init_worker = subscribe();

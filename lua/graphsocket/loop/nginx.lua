@@ -160,6 +160,17 @@ function adapter.park(waiter)
   end
 end
 
+--- A sleep that begins when the worker's I/O thread has ended, and not in a task
+--- of ours: a request may finish; a timer of the program's own ends here, in
+--- silence, as one that sleeps in a loop would keep the old worker for ever.
+---@param seconds number
+function adapter.sleep_late(seconds)
+  if ngx.get_phase() == "timer" then
+    ngx.exit(ngx.OK)
+  end
+  ngx.sleep(max(seconds, 0.001))
+end
+
 -- Handlers that block ---------------------------------------------------------
 
 -- nginx looks at the clock once a turn of its loop, so this is how long it has

@@ -109,6 +109,11 @@ end
 --- Waits for some time.
 ---@param seconds number
 function wait.sleep(seconds)
+  local host = pump.host
+  if host.sleep_late and not pump.source and host.ending()
+    and not task.of(pump.coroutine()) then
+    return host.sleep_late(seconds)
+  end
   future.new(await):await(seconds > 0 and seconds or 0)
 end
 
