@@ -84,4 +84,29 @@ describe("the example", function()
       run(name, unpack(arguments))
     end)
   end
+
+  -- What one starts, that is: the rest of examples/openresty are its parts.
+  local pipe = assert(io.popen("find examples -name '*.lua' -not -path '*/live/*' "
+    .. "-o -name run -o -name nginx.conf -o -name Containerfile -o -name '*.service'"))
+  local files = pipe:read "*a"
+  pipe:close()
+
+  local function command_of(path)
+    local name = path:match "^examples/(.*)%.lua$"
+    if name == "watch_drive" then return "make demo" end
+    if name then return "scripts/example " .. name end
+    return path:match "^examples/openresty/" and "examples/openresty/run" or path
+  end
+
+  for path in files:gmatch "[^\n]+" do
+    it("in " .. path .. " says its command in its first comment", function()
+      local comment = {}
+      for line in helper.read(path):gmatch "([^\n]*)\n" do
+        if not line:find "^[#-]" then break end
+        comment[#comment + 1] = line
+      end
+      comment = table.concat(comment, "\n")
+      assert.truthy(comment:find(command_of(path), 1, true), comment)
+    end)
+  end
 end)
