@@ -31,11 +31,6 @@ function ownership.new(run, worker)
   }, metatable)
 end
 
-local function is_source(value)
-  return (type(value) == "table" or type(value) == "userdata")
-    and type(value.on) == "function" and type(value.close) == "function"
-end
-
 -- Takes what `run` returned; returns nil and an error if it failed.
 local function settle(current, ok, ...)
   local first, err = ...
@@ -45,7 +40,7 @@ local function settle(current, ok, ...)
   end
   for i = 1, select("#", ...) do
     local value = select(i, ...)
-    if is_source(value) then
+    if share.is_source(value) then
       if not current:_has(value) then current:forward(value) end
     elseif value ~= nil and value ~= true then
       return nil, errors.new {

@@ -33,7 +33,9 @@ function share.new(worker)
   }, metatable)
 end
 
-local function not_owner()
+--- What a worker is told that publishes without owning.
+---@return graphsocket.error
+function share.not_owner()
   return errors.new {
     kind = "closed", code = "notOwner",
     message = "this worker does not own any more: another one publishes",
@@ -63,7 +65,7 @@ function methods:publish(event, ...)
     message[i] = value
   end
   local text = json.encode(message, "the arguments of " .. event, 3)
-  if self._is_over then return nil, not_owner() end
+  if self._is_over then return nil, share.not_owner() end
   return self._worker.publish(text)
 end
 
@@ -97,12 +99,18 @@ local function pass_on(self, source, event, ...)
   if not ok then tell_error(self, source, raised) end
 end
 
+--- Whether it can be forwarded: a subscription, a watch, whatever is like them.
+---@param value any
+---@return boolean
+function share.is_source(value)
+  return (type(value) == "table" or type(value) == "userdata")
+    and type(value.on) == "function" and type(value.close) == "function"
+end
+
 local function check_source(source, level)
-  local kind = type(source)
-  if (kind ~= "table" and kind ~= "userdata")
-    or type(source.on) ~= "function" or type(source.close) ~= "function" then
+  if not share.is_source(source) then
     error(("bad argument #1 to 'forward': give a subscription or a watch (an "
-      .. "object with the methods on and close), got %s"):format(kind),
+      .. "object with the methods on and close), got %s"):format(type(source)),
       level + 1)
   end
 end

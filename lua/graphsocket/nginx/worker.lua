@@ -13,6 +13,7 @@ local loop = require "graphsocket.loop"
 local members = require "graphsocket.nginx.members"
 local ownership = require "graphsocket.nginx.ownership"
 local pace = require "graphsocket.nginx.pace"
+local share = require "graphsocket.nginx.share"
 
 local worker = {}
 
@@ -100,10 +101,7 @@ function methods:_publish(text)
   if not self._lease:holds() then
     self:look() -- closes the sources, so that they tell the next owner
     if not self._lease:holds() then
-      return nil, errors.new {
-        kind = "closed", code = "notOwner",
-        message = "this worker does not own any more: another one publishes",
-      }
+      return nil, share.not_owner()
     end
   end
   local number = self._journal:append(text)
