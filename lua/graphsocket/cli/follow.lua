@@ -49,7 +49,7 @@ local function on_state(self, name, detail)
   else
     out:detail("state: " .. (WORDS[name] or name))
   end
-  if not out.is_quiet then out:record("state", record) end
+  out:aside("state", record)
   if name == "failed" then
     session:fail(detail and detail.err or "the subscription is over")
   elseif name == "joined" then
@@ -75,12 +75,12 @@ function follow.start(session, target, noun, progress)
   target:on("connect", function()
     self.joins = self.joins + 1
     out:news(self.joins == 1 and "connected" or "connected again", "green")
-    if not out.is_quiet then out:record("connect") end
+    out:aside "connect"
   end)
   target:on("disconnect", function(reason)
     if session:is_over() then return end
     out:news("disconnected: " .. tostring(reason), "yellow")
-    if not out.is_quiet then out:record("disconnect", { reason = reason }) end
+    out:aside("disconnect", { reason = reason })
   end)
   target:on("connect_error", function(err) out:warn(err) end)
   target:on("error", function(err)
@@ -89,12 +89,10 @@ function follow.start(session, target, noun, progress)
   end)
   target:on("renew", function(endpoint)
     out:detail("endpoint renewed")
-    if not out.is_quiet then
-      out:record("renew", {
-        id = endpoint.id,
-        expiresAt = endpoint.expires_at and date.to_iso(endpoint.expires_at),
-      })
-    end
+    out:aside("renew", {
+      id = endpoint.id,
+      expiresAt = endpoint.expires_at and date.to_iso(endpoint.expires_at),
+    })
   end)
   target:on("state", function(name, detail) on_state(self, name, detail) end)
   session:on_end(function()

@@ -109,6 +109,19 @@ function methods:record(kind, record)
   self:raw(output.encode(output.stamp(kind, record)) .. "\n")
 end
 
+--- A record of what is no result: not with --quiet.
+---@param kind string
+---@param record table|nil
+function methods:aside(kind, record)
+  if not self.is_quiet then self:record(kind, record) end
+end
+
+--- The time of day, as lines of results begin.
+---@return string
+function methods:clock()
+  return self.paint("dim", os.date("%H:%M:%S", math.floor(loop.time())))
+end
+
 --- Puts the type and the time into a record.
 ---@param kind string
 ---@param record table|nil
@@ -140,11 +153,16 @@ function methods:detail(message)
   end
 end
 
--- What a person has to know of an error: of what a handler of ours raised, the
--- reason; and no word of the library's kinds.
+-- Of what a handler of ours raised, the reason.
+local function reason_of(err)
+  local is_wrapped = err.code == "handlerRaised" and errors.is(err.cause)
+  return is_wrapped and err.cause or err
+end
+
+-- What a person has to know of an error: no word of the library's kinds.
 function output.sentence(err)
   if not errors.is(err) then return tostring(err) end
-  if err.code == "handlerRaised" and errors.is(err.cause) then err = err.cause end
+  err = reason_of(err)
   if err.code == "commandFailed" then return err.message end
   return (tostring(err):gsub("^%a+: ", "", 1))
 end
@@ -153,7 +171,7 @@ end
 ---@param err any
 function methods:warn(err)
   if self.is_json then
-    if not self.is_quiet then self:record("error", output.describe(err)) end
+    self:aside("error", output.describe(err))
   elseif not self.is_quiet then
     write_error(self, self.paint_error("yellow", "graphsocket: ")
       .. text.safe(output.sentence(err)))
@@ -175,9 +193,7 @@ end
 function output.describe(err, is_final)
   local record = { message = output.sentence(err), final = is_final or false }
   if errors.is(err) then
-    if err.code == "handlerRaised" and errors.is(err.cause) then
-      err = err.cause
-    end
+    err = reason_of(err)
     record.kind, record.code, record.status = err.kind, err.code, err.status
     record.requestId, record.phase = err.request_id, err.phase
     record.retryable, record.retryAfter = err.retryable, err.retry_after

@@ -6,7 +6,6 @@ local errors = require "graphsocket.errors"
 local exit = require "graphsocket.cli.exit"
 local graph = require "graphsocket.cli.graph"
 local input = require "graphsocket.cli.input"
-local loop = require "graphsocket.loop"
 local meter = require "graphsocket.cli.meter"
 local socketio = require "graphsocket.socketio"
 local text = require "graphsocket.cli.text"
@@ -126,8 +125,7 @@ end
 
 -- A line for a person: when, what, with what.
 local function tell(out, colour, what, ...)
-  local words = { out.paint("dim", os.date("%H:%M:%S", math.floor(loop.time()))),
-    out.paint(colour, text.safe(what)) }
+  local words = { out:clock(), out.paint(colour, text.safe(what)) }
   if select("#", ...) > 0 then words[3] = value.show(...) end
   out:line(table.concat(words, "  "))
 end
@@ -206,12 +204,10 @@ local function on_connect(self)
   local out = self.session.out
   out:news(self.has_joined and "connected again"
     or "connected to " .. self.socket.namespace, "green")
-  if not out.is_quiet then
-    out:record("connect", {
-      id = self.socket.id, namespace = self.socket.namespace,
-      recovered = self.socket.recovered or false,
-    })
-  end
+  out:aside("connect", {
+    id = self.socket.id, namespace = self.socket.namespace,
+    recovered = self.socket.recovered or false,
+  })
   if self.has_joined then return end
   self.has_joined = true
   for _, given in ipairs(self.session.values.emit or {}) do
@@ -223,9 +219,7 @@ end
 local function on_disconnect(self, reason, details)
   local session = self.session
   if session:is_over() then return end
-  if not session.out.is_quiet then
-    session.out:record("disconnect", { reason = reason })
-  end
+  session.out:aside("disconnect", { reason = reason })
   if self.socket.active then
     return session.out:news("disconnected: " .. reason, "yellow")
   end

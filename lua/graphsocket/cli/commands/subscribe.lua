@@ -4,7 +4,6 @@ local convert = require "graphsocket.cli.convert"
 local date = require "graphsocket.date"
 local follow = require "graphsocket.cli.follow"
 local graph = require "graphsocket.cli.graph"
-local loop = require "graphsocket.loop"
 local text = require "graphsocket.cli.text"
 
 local subscribe = {
@@ -36,7 +35,7 @@ local function on_notification(session, tally, found, count)
     raw = found.raw,
   })
   out:line(("%s  %s  %s"):format(
-    out.paint("dim", os.date("%H:%M:%S", math.floor(loop.time()))),
+    out:clock(),
     out.paint("green", "changed"),
     text.safe(found.site_url or found.resource or session.values.resource)))
   if session.values.once then session:finish(0) end

@@ -70,7 +70,7 @@ local COLOURS = { created = "green", updated = "yellow", deleted = "red" }
 local function show(out, record)
   out:record("change", record)
   out:line(("%s  %s  %s"):format(
-    out.paint("dim", os.date("%H:%M:%S", math.floor(loop.time()))),
+    out:clock(),
     out.paint(COLOURS[record.kind], text.pad(record.kind, 7)),
     change.label(record)))
   if out:is_closed() then
@@ -129,13 +129,11 @@ end
 local function on_sync(self, summary)
   begin_round(self)
   self.done, self.done_count, self.failures = {}, 0, 0
-  if not self.out.is_quiet then
-    self.out:record("sync", {
-      round = summary.round, items = summary.items, created = summary.created,
-      updated = summary.updated, deleted = summary.deleted,
-      pages = summary.pages, resync = summary.resync,
-    })
-  end
+  self.out:aside("sync", {
+    round = summary.round, items = summary.items, created = summary.created,
+    updated = summary.updated, deleted = summary.deleted,
+    pages = summary.pages, resync = summary.resync,
+  })
   self.out:detail(("round %d: %s"):format(summary.round,
     text.count(summary.items, "change")))
   if self.round_over then self.round_over:resolve() end
@@ -191,9 +189,7 @@ function watch.run(session)
   end)
   target:on("resync", function(reason)
     session.out:news("the service starts its feed over: " .. reason, "yellow")
-    if not session.out.is_quiet then
-      session.out:record("resync", { reason = reason })
-    end
+    session.out:aside("resync", { reason = reason })
   end)
   target:on("error", function() on_error(self) end)
   target:on("sync", function(summary) on_sync(self, summary) end)
