@@ -127,6 +127,13 @@ function process:close()
   return self.code
 end
 
+-- Ends the process, whatever it does.
+---@return integer code
+function process:kill()
+  if not self:ended() then self:signal "KILL" end
+  return self:close()
+end
+
 -- Waits for a whole line on stdout.
 ---@return string line
 function process:line()
@@ -193,8 +200,7 @@ function M.reap()
   local left = {}
   for self in pairs(live) do left[#left + 1] = self end
   for i, self in ipairs(left) do
-    self:signal "KILL"
-    self:close()
+    self:kill()
     left[i] = "process " .. self.pid
   end
   return left

@@ -51,8 +51,7 @@ describe("a watching script that is killed at random moments", function()
   end
 
   local function stop()
-    script:signal "KILL"
-    script:close()
+    script:kill()
   end
 
   local function lines()

@@ -13,10 +13,7 @@ describe("the example", function()
     running = {}
   end)
   after_each(function()
-    for _, example in ipairs(running) do
-      if not example:ended() then example:signal "KILL" end
-      example:close()
-    end
+    for _, example in ipairs(running) do example:kill() end
     sim:stop()
   end)
 

@@ -9,22 +9,10 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "scratch.h"
 
-static char scratch[] = "/tmp/graphsocket-test-XXXXXX";
 static uv_loop_t loop;
 static int rings;
-
-static int make_scratch(void **state) {
-  (void)state;
-  assert_non_null(mkdtemp(scratch));
-  return setenv("TMPDIR", scratch, 1);
-}
-
-/* Fails if a test left a file in it. */
-static int remove_scratch(void **state) {
-  (void)state;
-  return rmdir(scratch);
-}
 
 static void on_ring(void *user) {
   assert_ptr_equal(user, &rings);

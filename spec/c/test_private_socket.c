@@ -9,20 +9,7 @@
 #include <unistd.h>
 
 #include "check.h"
-
-static char scratch[] = "/tmp/graphsocket-test-XXXXXX";
-
-static int make_scratch(void **state) {
-  (void)state;
-  assert_non_null(mkdtemp(scratch));
-  return setenv("TMPDIR", scratch, 1);
-}
-
-/* Fails if anything was left in it. */
-static int remove_scratch(void **state) {
-  (void)state;
-  return rmdir(scratch);
-}
+#include "scratch.h"
 
 static bool exists(const char *path) {
   struct stat status;

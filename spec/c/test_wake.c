@@ -12,21 +12,9 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "scratch.h"
 
-static char scratch[] = "/tmp/graphsocket-test-XXXXXX";
 static gs_wake wake;
-
-static int make_scratch(void **state) {
-  (void)state;
-  assert_non_null(mkdtemp(scratch));
-  return setenv("TMPDIR", scratch, 1);
-}
-
-/* Fails if a test left a file in it. */
-static int remove_scratch(void **state) {
-  (void)state;
-  return rmdir(scratch);
-}
 
 static int open_wake(void **state) {
   (void)state;

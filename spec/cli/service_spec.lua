@@ -23,10 +23,7 @@ describe("a service", function()
     manager:line()
   end)
   after_each(function()
-    for _, one in ipairs { process, manager } do
-      if not one:ended() then one:signal "KILL" end
-      one:close()
-    end
+    for _, one in ipairs { process, manager } do one:kill() end
     sim:stop()
   end)
 
@@ -68,8 +65,7 @@ describe("a service", function()
   end)
 
   it("goes on where nobody listens", function()
-    manager:signal "KILL"
-    manager:close()
+    manager:kill()
     start {}
     sim:post("wait", { ["for"] = { sockets = 1 } })
     process:signal "TERM"

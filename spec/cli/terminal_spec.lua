@@ -11,8 +11,7 @@ describe("on a terminal", function()
 
   before_each(function() sim, process = simulator.start(), nil end)
   after_each(function()
-    if process and not process:ended() then process:signal "KILL" end
-    if process then process:close() end
+    if process then process:kill() end
     sim:stop()
   end)
 

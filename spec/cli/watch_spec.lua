@@ -10,10 +10,7 @@ describe("graphsocket watch", function()
     running = {}
   end)
   after_each(function()
-    for _, process in ipairs(running) do
-      if not process:ended() then process:signal "KILL" end
-      process:close()
-    end
+    for _, process in ipairs(running) do process:kill() end
     sim:stop()
   end)
 
