@@ -37,6 +37,7 @@ build = {
   modules = {
     ["graphsocket.core"] = {
       sources = {
+        "csrc/needs.c", -- first: what is missing, in words
         "csrc/at_exit.c",
         "csrc/bell.c",
         "csrc/buf.c",
@@ -152,6 +153,7 @@ build = {
     ["graphsocket.loop.task"] = "lua/graphsocket/loop/task.lua",
     ["graphsocket.loop.timers"] = "lua/graphsocket/loop/timers.lua",
     ["graphsocket.loop.wait"] = "lua/graphsocket/loop/wait.lua",
+    ["graphsocket.needs"] = "lua/graphsocket/needs.lua",
     ["graphsocket.nginx"] = "lua/graphsocket/nginx.lua",
     ["graphsocket.nginx.delivery"] = "lua/graphsocket/nginx/delivery.lua",
     ["graphsocket.nginx.journal"] = "lua/graphsocket/nginx/journal.lua",

@@ -357,7 +357,7 @@ gs_websocket_context *gs_websocket_context_new(uv_loop_t *loop, char *text,
   free(context);
   snprintf(text, text_size,
            "libwebsockets could not start on libuv: install its libuv plugin "
-           "(Debian: libwebsockets-evlib-uv)");
+           "(Debian: libwebsockets-evlib-uv, Alpine: libwebsockets-evlib_uv)");
   return NULL;
 }
 

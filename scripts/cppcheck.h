@@ -4,3 +4,6 @@
   struct name {               \
     struct type *lh_first;    \
   }
+
+/* It cannot tell whether a header is there. */
+#define GS_WITHOUT_HEADERS

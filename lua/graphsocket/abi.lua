@@ -1,8 +1,10 @@
 --- Loads the C core before anything else does, to say in words what is wrong
 --- when it does not fit this Lua, or this Lua does not do: the dynamic linker
 --- names a symbol, Lua a list of files, and neither what to do.
--- Requires nothing but the core, and is required first by each module that a
--- program begins with.
+-- Requires nothing but the core and what words it, and is required first by
+-- each module that a program begins with.
+
+local needs = require "graphsocket.needs"
 
 local is_jit = rawget(_G, "jit") ~= nil
 local version = _VERSION:match "%d+%.%d+"
@@ -27,6 +29,8 @@ end
 
 local ok, core = pcall(require, "graphsocket.core")
 if ok then
+  local missing = needs.module "cjson"
+  if missing then error(missing, 0) end
   return core
 end
 
@@ -38,4 +42,4 @@ if path and (message:find "undefined symbol" or message:find "[Ss]ymbol not foun
 elseif message:find "^module 'graphsocket.core' not found" then
   advise "its C core is not where this Lua looks for modules (LUA_CPATH)"
 end
-error(message, 0)
+error(needs.library(message) or message, 0)

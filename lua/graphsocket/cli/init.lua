@@ -3,22 +3,25 @@
 -- bin/graphsocket calls main(); nothing else of the library knows of this part,
 -- and it alone needs argparse.
 
+local needs = require "graphsocket.needs"
+
 local cli = {}
 
-local function has_argparse()
-  local ok = pcall(require, "argparse")
-  if ok then return true end
-  io.stderr:write('graphsocket: the Lua module "argparse" is missing: install '
-    .. "lua-argparse (Debian, Ubuntu), lua5.4-argparse (Alpine), or run "
-    .. "luarocks install argparse\n")
-  return false
+-- One line, where a stack would tell the same in twenty.
+local function require_core()
+  local missing = needs.module "argparse"
+  if missing then error(missing, 0) end
+  return require "graphsocket.abi"
 end
 
 --- Runs the command, and ends the process.
 ---@param words string[] the arguments
 function cli.main(words)
-  if not has_argparse() then os.exit(1) end
-  local core = require "graphsocket.core"
+  local ok, core = pcall(require_core)
+  if not ok then
+    io.stderr:write(tostring(core), "\n")
+    os.exit(1)
+  end
   local exit = require "graphsocket.cli.exit"
   local values, message = require("graphsocket.cli.arguments").parse(words)
   if not values then
