@@ -13,3 +13,27 @@ describe("the reference", function()
     end)
   end
 end)
+
+-- What an editor would underline.
+describe("the annotations", function()
+  local function annotations(pattern)
+    local pipe = io.popen("grep -rhE '^ *---@" .. pattern .. "' lua")
+    local text = pipe:read "*a"
+    pipe:close()
+    return text
+  end
+
+  it("name types that are declared", function()
+    local declared, count = {}, 0
+    for name in annotations "(class|alias) ":gmatch "@%l+ ([%w_.]+)" do declared[name] = true end
+    for line in annotations "(param|return|field|type|class|overload) ":gmatch "[^\n]+" do
+      -- Neither values in quotes nor what is said of the type.
+      local kind = line:gsub('"[^"\n]*"', ""):gsub("`[^`\n]*`", "")
+      for name in kind:gmatch "%f[%w_]graphsocket%.[%w_.]*[%w_]" do
+        count = count + 1
+        assert.is_true(declared[name] or false, line)
+      end
+    end
+    assert.is_true(count > 50)
+  end)
+end)

@@ -99,6 +99,7 @@ client.options = options.merge(options.transport, {
   headers = { type = "table", check = check_headers },
 })
 
+---@class graphsocket.client
 local methods = {}
 local metatable = { __name = "graphsocket.client", __index = methods }
 

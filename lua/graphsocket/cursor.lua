@@ -31,6 +31,7 @@ local MAX_BYTES = 1024 * 1024
 ---@field synced_at number|nil epoch seconds by Graph's clock: what was changed
 ---  before has been delivered
 
+---@class graphsocket.cursor
 local methods = {}
 local metatable = { __name = "graphsocket.cursor", __index = methods }
 
