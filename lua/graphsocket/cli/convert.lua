@@ -37,6 +37,18 @@ function convert.resource(word)
   return nil, (message:gsub(", or { .*$", ""))
 end
 
+--- The names that --cloud takes.
+convert.CLOUDS = { "global", "usgov", "usgov-dod", "china" }
+
+--- A national cloud of Graph.
+function convert.cloud(word)
+  for _, name in ipairs(convert.CLOUDS) do
+    if word == name then return word end
+  end
+  return nil, ("'%s' is no cloud: give one of %s")
+    :format(word, table.concat(convert.CLOUDS, ", "))
+end
+
 --- The URL of a service, as --base-url and --authority take it.
 function convert.service(word)
   local parts, message = url.service(word)

@@ -8,16 +8,6 @@ local convert = require "graphsocket.cli.convert"
 
 local environment = {}
 
-local CLOUDS = {
-  global = true, usgov = true, ["usgov-dod"] = true, china = true,
-}
-
-local function check_cloud(word)
-  if CLOUDS[word] then return word end
-  return nil, ("'%s' is no cloud: give global, usgov, usgov-dod or china")
-    :format(word)
-end
-
 --- Variables that stand for options: name, option, converter, what for.
 environment.VARIABLES = {
   { "GRAPH_TOKEN", nil, nil, "a token; ends after about an hour" },
@@ -25,7 +15,7 @@ environment.VARIABLES = {
     "as --token-command" },
   { "GRAPH_TOKEN_FILE", "token_file", nil, "as --token-file" },
   { "GRAPH_BASE_URL", "base_url", convert.service, "as --base-url" },
-  { "GRAPH_CLOUD", "cloud", check_cloud, "as --cloud" },
+  { "GRAPH_CLOUD", "cloud", convert.cloud, "as --cloud" },
   { "GRAPH_CA_FILE", "ca_file", convert.readable, "as --ca-file" },
   { "GRAPH_CLIENT_ID", "client_id", convert.line, "as --client-id of login" },
   { "GRAPH_TENANT", "tenant", convert.line, "as --tenant of login" },

@@ -29,6 +29,15 @@ function graph.way_options(command)
   }
 end
 
+--- Adds the option of the cloud.
+---@param command table argparse's
+---@return table element for a group
+function graph.cloud_option(command)
+  local list = table.concat(convert.CLOUDS, ", ")
+  return command:option("--cloud", "National cloud: " .. list .. ".")
+    :choices(convert.CLOUDS):argname "NAME"
+end
+
 --- Adds the options of a command that speaks to Graph.
 ---@param command table argparse's
 function graph.options(command)
@@ -38,9 +47,7 @@ function graph.options(command)
     command:option("--token-file", "File that a token is read from, whenever "
       .. "one is needed."):argname "FILE":convert(convert.line))
   local elements = graph.way_options(command)
-  table.insert(elements, 1, command:option("--cloud",
-    "National cloud: global, usgov, usgov-dod, china.")
-    :choices { "global", "usgov", "usgov-dod", "china" }:argname "NAME")
+  table.insert(elements, 1, graph.cloud_option(command))
   table.insert(elements, 1, command:option("--base-url",
     "Graph's URL, if it is none of those; https://graph.microsoft.com/v1.0.")
     :argname "URL":convert(convert.service))

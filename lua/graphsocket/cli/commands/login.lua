@@ -36,9 +36,7 @@ function login.arguments(command)
   command:option("--timeout", "Give up after so many seconds, with code 124.")
     :argname "SECONDS":convert(convert.seconds)
   local elements = graph.way_options(command)
-  table.insert(elements, 1, command:option("--cloud",
-    "National cloud: global, usgov, usgov-dod, china.")
-    :choices { "global", "usgov", "usgov-dod", "china" }:argname "NAME")
+  table.insert(elements, 1, graph.cloud_option(command))
   command:group("Way to the login service",
     (table.unpack or unpack)(elements))
 end
