@@ -59,6 +59,13 @@ describe("wrong use", function()
     end
   end
 
+  it("of completion", function()
+    assert.matches("^graphsocket completion: .*must be one of 'bash', 'zsh', 'fish'",
+      refused("completion", "tcsh"))
+    refused "completion"
+    refused("completion", "--nonsense")
+  end)
+
   it("says what a value should be", function()
     assert.matches("give one such as 30",
       refused(with("watch", "--timeout", "soon")))

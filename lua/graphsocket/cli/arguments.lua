@@ -64,6 +64,15 @@ local function add_command(parser, name)
   return command
 end
 
+-- argparse's own command, which is described as ours are.
+local function add_completion(parser)
+  parser:add_complete_command()
+  local command = parser._commands[#parser._commands]
+  command:help_max_width(80)
+  command:epilog "Example:\n   graphsocket completion bash"
+  return command
+end
+
 --- Makes the parser. `commands` of the result maps names to argparse's commands.
 ---@return table parser argparse's
 ---@return table commands
@@ -81,7 +90,7 @@ function arguments.parser()
   for _, name in ipairs(arguments.COMMANDS) do
     commands[name] = add_command(parser, name)
   end
-  parser:add_complete_command()
+  commands.completion = add_completion(parser)
   return parser, commands
 end
 
