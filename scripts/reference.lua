@@ -258,6 +258,8 @@ function blocks.functions(_, arguments)
       out[#out + 1] = describe_function(full, value)
     elseif type(value) ~= "table" or getmetatable(value) then
       out[#out + 1] = describe_value(full, path, name)
+    else
+      describe_value(full, path, name) -- has a section of its own
     end
   end
   return table.concat(out, "\n\n")

@@ -14,6 +14,22 @@ describe("the reference", function()
   end
 end)
 
+describe("a name that is exported and not documented", function()
+  local reference = dofile "scripts/reference.lua"
+  local graphsocket = require "graphsocket"
+  local page = "<!-- functions graphsocket -->\n<!-- end -->"
+  after_each(function() graphsocket.extra = nil end)
+
+  for kind, value in pairs { ["function"] = function() end, table = {}, number = 1 } do
+    it("is an error: a " .. kind, function()
+      assert.matches("graphsocket%.new", reference.render(page))
+      graphsocket.extra = value
+      assert.has_error(function() reference.render(page) end,
+        "graphsocket.extra is not documented")
+    end)
+  end
+end)
+
 -- What an editor would underline.
 describe("the annotations", function()
   local function annotations(pattern)
