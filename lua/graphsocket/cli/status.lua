@@ -41,7 +41,7 @@ local function plan(self, seconds)
   if self._timer then self._timer:cancel() end
   self._timer = loop.timer(seconds, function()
     draw(self)
-    plan(self, REDRAW)
+    if self._is_wanted then plan(self, REDRAW) end
   end)
 end
 
