@@ -23,9 +23,23 @@ local reference = {}
 
 -- Reading annotations ---------------------------------------------------------
 
-local function lines_of(path)
+local function collect(...)
   local lines = {}
-  for line in io.lines(path) do lines[#lines + 1] = line end
+  for line in ... do lines[#lines + 1] = line end
+  return lines
+end
+
+-- Each file is read once: a look at a function reads all of it.
+local read_already = {}
+local function lines_of(path)
+  read_already[path] = read_already[path] or collect(io.lines(path))
+  return read_already[path]
+end
+
+local function output_of(command)
+  local pipe = io.popen(command)
+  local lines = collect(pipe:lines())
+  pipe:close()
   return lines
 end
 
@@ -71,18 +85,10 @@ local function block_above(path, line)
   return read_block(lines, first, line - 1)
 end
 
-local function lua_files()
-  local files = {}
-  local pipe = io.popen "find lua -name '*.lua' | sort"
-  for path in pipe:lines() do files[#files + 1] = path end
-  pipe:close()
-  return files
-end
-
 -- All classes: name -> {parent, fields = {{name, type, text}}}.
 local function read_classes()
   local classes = {}
-  for _, path in ipairs(lua_files()) do
+  for _, path in ipairs(output_of "find lua -name '*.lua' | sort") do
     local lines, i = lines_of(path), 1
     while i <= #lines do
       if lines[i]:find "^%-%-%-@class" then
@@ -383,11 +389,7 @@ end
 --- The pages that hold such blocks.
 ---@return string[] paths
 function reference.pages()
-  local pages = {}
-  local pipe = io.popen "grep -lE '^<!-- end -->' docs/reference/*.md"
-  for path in pipe:lines() do pages[#pages + 1] = path end
-  pipe:close()
-  return pages
+  return output_of "grep -lE '^<!-- end -->' docs/reference/*.md"
 end
 
 local function read(path)

@@ -7,6 +7,7 @@
 local arguments = require "graphsocket.cli.arguments"
 local helper = require "spec.helper"
 local lfs = require "lfs"
+local pages = require "spec.pages"
 
 -- What the reader puts in.
 local FOR_THE_READER = {
@@ -86,24 +87,23 @@ local function commands_of(line)
   return list
 end
 
--- The lines of the ```sh blocks; one that ends with "\" goes on.
+-- The lines of the sh blocks; one that ends with "\\" goes on.
 local function lines_of(path)
-  local list, open, before = {}, false, ""
-  for text in io.lines(path) do
-    if text:find "^```" then
-      open = text:find "^```sh%s*$" ~= nil
-    elseif open and text:find "\\$" then
-      before = before .. text:sub(1, -2)
-    elseif open then
-      list[#list + 1], before = before .. text, ""
+  local list, before = {}, ""
+  for _, block in ipairs(pages.blocks(path, "sh")) do
+    for text in block.source:gmatch "[^\n]+" do
+      if text:find "\\$" then
+        before = before .. text:sub(1, -2)
+      else
+        list[#list + 1], before = before .. text, ""
+      end
     end
   end
   return list
 end
 
 describe("the command line", function()
-  local pipe = io.popen "ls README.md docs/guide/*.md docs/reference/*.md"
-  for path in pipe:lines() do
+  for _, path in ipairs(pages.for_readers()) do
     for _, line in ipairs(lines_of(path)) do
       if not UNREAD[line] then
         it(("of %s is right: %s"):format(path, line), function()
@@ -114,7 +114,6 @@ describe("the command line", function()
       end
     end
   end
-  pipe:close()
 
   it("that is wrong is found", function()
     local words = commands_of "graphsocket watch 'a b' --nonsense | jq ."

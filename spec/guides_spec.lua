@@ -2,32 +2,7 @@
 -- there, against the Graph simulator and the reference server.
 
 local helper = require "spec.helper"
-
-local function pages()
-  local paths = { "README.md" }
-  local pipe = io.popen "ls docs/guide/*.md docs/reference/*.md"
-  for path in pipe:lines() do paths[#paths + 1] = path end
-  pipe:close()
-  return paths
-end
-
--- The ```lua blocks of a page: {line, source}.
-local function blocks_of(path)
-  local blocks, open, number = {}, nil, 0
-  for text in io.lines(path) do
-    number = number + 1
-    if open and text:find "^```%s*$" then
-      open.source = table.concat(open, "\n")
-      blocks[#blocks + 1] = open
-      open = nil
-    elseif open then
-      open[#open + 1] = text
-    elseif text:find "^```lua%s*$" then
-      open = { line = number }
-    end
-  end
-  return blocks
-end
+local pages = require "spec.pages"
 
 -- The search path, from wherever the block runs: it may write files.
 local here = os.getenv "PWD"
@@ -64,8 +39,8 @@ describe("the code of", function()
     }
   end
 
-  for _, path in ipairs(pages()) do
-    for _, block in ipairs(blocks_of(path)) do
+  for _, path in ipairs(pages.for_readers()) do
+    for _, block in ipairs(pages.blocks(path, "lua")) do
       it(("%s, line %d, runs"):format(path, block.line), function()
         local code, _, err = run(path, block)
         assert.equal("", err)

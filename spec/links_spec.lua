@@ -3,14 +3,7 @@
 
 local helper = require "spec.helper"
 local lfs = require "lfs"
-
-local function pages()
-  local paths = {}
-  local pipe = io.popen "ls *.md docs/*.md docs/*/*.md bench/*.md"
-  for path in pipe:lines() do paths[#paths + 1] = path end
-  pipe:close()
-  return paths
-end
+local pages = require "spec.pages"
 
 -- A page without what is code in it.
 local function prose(path)
@@ -46,7 +39,7 @@ local function links(path)
 end
 
 describe("the links of", function()
-  for _, path in ipairs(pages()) do
+  for _, path in ipairs(pages.list "*.md docs/*.md docs/*/*.md bench/*.md") do
     it(path .. " lead somewhere", function()
       for _, link in ipairs(links(path)) do
         local target, name = link:match "^([^#]*)#?(.*)$"

@@ -5,14 +5,13 @@ local cjson = require "cjson"
 local helper = require "spec.helper"
 local lfs = require "lfs"
 local nginx = require "spec.nginx"
+local pages = require "spec.pages"
 local simulator = require "spec.simulator"
-
-local page = helper.read "docs/guide/nginx.md"
 
 local function blocks(language)
   local found = {}
-  for code in page:gmatch("\n```" .. language .. "\n(.-)\n```") do
-    found[#found + 1] = code
+  for i, block in ipairs(pages.blocks("docs/guide/nginx.md", language)) do
+    found[i] = block.source
   end
   return found
 end
@@ -108,6 +107,7 @@ end)
 -- What is in the guide beside code, as far as it can be looked up.
 describe("the guide of nginx", function()
   it("names files that exist", function()
+    local page = helper.read "docs/guide/nginx.md"
     for path in page:gmatch "%]%(([%w_./-]+)[#)]" do
       assert.truthy(lfs.attributes("docs/guide/" .. path), path)
     end
