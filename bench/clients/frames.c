@@ -5,26 +5,12 @@
 #include <arpa/inet.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-static double cpu_us(void) {
-  struct rusage used;
-  getrusage(RUSAGE_SELF, &used);
-  return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
-         (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
-}
-
-static double wall_us(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
+#include "measure.h"
 
 static void send_text(int fd, const char *text) {
   size_t len = strlen(text);
@@ -97,12 +83,6 @@ int main(int argc, char **argv) {
     memmove(buffer, buffer + at, have - at);
     have -= at;
   }
-  struct rusage used;
-  getrusage(RUSAGE_SELF, &used);
-  printf(
-      "{\"cpu_us\":%.3f,\"wall_us\":%.3f,\"total_cpu_ms\":%.3f,"
-      "\"peak_mb\":%.1f}\n",
-      (cpu_us() - cpu) / (double)count, (wall_us() - wall) / (double)count,
-      cpu_us() / 1e3, (double)used.ru_maxrss / 1024);
+  report(count, cpu, wall);
   return 0;
 }

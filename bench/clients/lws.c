@@ -3,41 +3,15 @@
  *
  *   lws burst http://127.0.0.1:PORT COUNT */
 #include <libwebsockets.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 #include <uv.h>
+
+#include "measure.h"
 
 static long count, messages = -2; /* the open packet and the join come first */
 static double cpu, wall;
 static const char *waiting; /* text to be sent */
-
-static double cpu_us(void) {
-  struct rusage used;
-  getrusage(RUSAGE_SELF, &used);
-  return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
-         (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
-}
-
-static double wall_us(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
-
-static void report(void) {
-  struct rusage used;
-  getrusage(RUSAGE_SELF, &used);
-  printf(
-      "{\"cpu_us\":%.3f,\"wall_us\":%.3f,\"total_cpu_ms\":%.3f,"
-      "\"peak_mb\":%.1f}\n",
-      (cpu_us() - cpu) / (double)count, (wall_us() - wall) / (double)count,
-      cpu_us() / 1e3, (double)used.ru_maxrss / 1024);
-  fflush(stdout);
-  _Exit(0);
-}
 
 static void on_message(struct lws *wsi) {
   messages++;
@@ -48,7 +22,11 @@ static void on_message(struct lws *wsi) {
     waiting = "42[\"go\"]";
   }
   if (waiting) lws_callback_on_writable(wsi);
-  if (messages == count) report();
+  if (messages == count) {
+    report(count, cpu, wall);
+    fflush(stdout);
+    _Exit(0);
+  }
 }
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason,
