@@ -26,15 +26,15 @@ static void probe_on_connect(uv_connect_t *connect, int status) {
   if (callback) callback(probe->user, -status);
 }
 
-static bool probe_read(const char *address, int port,
-                       struct sockaddr_storage *out) {
+bool gs_probe_address(const char *address, int port,
+                      struct sockaddr_storage *out) {
   return uv_ip4_addr(address, port, (struct sockaddr_in *)out) == 0 ||
          uv_ip6_addr(address, port, (struct sockaddr_in6 *)out) == 0;
 }
 
 int gs_probe_local(const char *address) {
   struct sockaddr_storage storage = {0};
-  if (!probe_read(address, 0, &storage)) return EINVAL;
+  if (!gs_probe_address(address, 0, &storage)) return EINVAL;
   int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return errno;
   int err =
@@ -51,7 +51,7 @@ gs_probe *gs_probe_start(uv_loop_t *loop, const char *address, int port,
                          gs_probe_callback callback, void *user) {
   struct sockaddr_storage storage;
   struct sockaddr *to = (struct sockaddr *)&storage;
-  if (!probe_read(address, port, &storage)) return NULL;
+  if (!gs_probe_address(address, port, &storage)) return NULL;
   gs_probe *probe = calloc(1, sizeof *probe);
   if (!probe) return NULL;
   if (uv_tcp_init(loop, &probe->tcp)) {

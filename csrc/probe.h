@@ -4,6 +4,7 @@
 #ifndef GS_PROBE_H
 #define GS_PROBE_H
 
+#include <stdbool.h>
 #include <uv.h>
 
 #include "gs.h"
@@ -20,6 +21,11 @@ typedef void (*gs_probe_callback)(void *user, int sys_errno);
 GS_NODISCARD gs_probe *gs_probe_start(uv_loop_t *loop, const char *address,
                                       int port, gs_probe_callback callback,
                                       void *user);
+
+/* gs_probe_address reads the numeric |address|, of either family. Returns false
+ * if it is none. [any] */
+GS_NODISCARD bool gs_probe_address(const char *address, int port,
+                                   struct sockaddr_storage *out);
 
 /* gs_probe_local tries to take the numeric |address| of this machine as the
  * near end of a connection. Returns 0, EINVAL if it is no address, or the

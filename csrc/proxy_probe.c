@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe.h"
+
 enum { STATUS_LINE_BYTES = 12 }; /* "HTTP/1.1 407" */
 
 struct gs_proxy_probe {
@@ -96,10 +98,7 @@ gs_proxy_probe *gs_proxy_probe_start(uv_loop_t *loop, const char *address,
                                      void *user) {
   struct sockaddr_storage storage;
   struct sockaddr *to = (struct sockaddr *)&storage;
-  if (uv_ip4_addr(address, proxy->port, (struct sockaddr_in *)&storage) &&
-      uv_ip6_addr(address, proxy->port, (struct sockaddr_in6 *)&storage)) {
-    return NULL;
-  }
+  if (!gs_probe_address(address, proxy->port, &storage)) return NULL;
   gs_proxy_probe *probe = calloc(1, sizeof *probe);
   if (!probe) return NULL;
   if (uv_tcp_init(loop, &probe->tcp)) {
