@@ -98,6 +98,7 @@ build = {
     ["graphsocket.cli.change"] = "lua/graphsocket/cli/change.lua",
     ["graphsocket.cli.checks"] = "lua/graphsocket/cli/checks.lua",
     ["graphsocket.cli.child"] = "lua/graphsocket/cli/child.lua",
+    ["graphsocket.cli.commands.completion"] = "lua/graphsocket/cli/commands/completion.lua",
     ["graphsocket.cli.commands.connect"] = "lua/graphsocket/cli/commands/connect.lua",
     ["graphsocket.cli.commands.doctor"] = "lua/graphsocket/cli/commands/doctor.lua",
     ["graphsocket.cli.commands.drives"] = "lua/graphsocket/cli/commands/drives.lua",

@@ -132,8 +132,6 @@ function manual.render()
     tell_command(out, commands[name],
       require("graphsocket.cli.commands." .. name), shared)
   end
-  out[#out + 1] = ".SS " .. bold "graphsocket completion" .. " " .. italic "shell"
-  paragraphs(out, "Prints the completions for bash, zsh or fish.")
   local names = {}
   for name in pairs(shared) do names[#names + 1] = name end
   table.sort(names)

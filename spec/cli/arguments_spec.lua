@@ -7,6 +7,20 @@ local command = require "spec.cli.command"
 local ENOUGH = {
   watch = { "/me/drive/root" }, subscribe = { "/me/drive/root" },
   endpoint = { "/me/drive/root" }, connect = { "https://example.com" },
+  completion = { "bash" }, login = { "--client-id", "1" },
+}
+
+-- A value that is right, by the name that an option's help gives to it.
+local RIGHT = {
+  CMD = "true", FILE = "/dev/null", JSON = "{}", NAME = "global", URL = "http://localhost",
+}
+
+-- Values that are wrong, likewise; nothing at all is wrong for each.
+local WRONG = {
+  SECONDS = { "soon", "0", "1e999", "nan", "0x10", "1s" }, N = { "some", "1.5", "99999999999" },
+  JSON = { "[1]", "{", "1" }, URL = { "example.com", "ftp://example.com", "https://" },
+  ["--proxy"] = { "socks5://localhost", "http://", "http://a b" },
+  HEADER = { "text", "a b: c", "Name: a\nb" }, WHERE = { "yesterday" },
 }
 
 local function refused(...)
@@ -52,18 +66,38 @@ describe("wrong use", function()
           refused(with(name, word .. "=1"))
         else
           assert.matches("requires an argument", refused(with(name, word)))
-          refused(with(name, word .. "="))
+          local wrong = WRONG[word] or WRONG[option._argname] or {}
+          for _, value in ipairs { "", (unpack or table.unpack)(wrong) } do
+            local message = refused(with(name, word .. "=" .. value))
+            assert.truthy(message:find(word, 1, true), message)
+          end
         end
         assert.matches("unknown option", refused(with(name, word .. "x")))
       end)
     end
+
+    for _, one in ipairs(commands[name]._mutexes) do
+      local words, names = {}, {}
+      for i, option in ipairs(one) do
+        names[i] = option._aliases[#option._aliases]
+        words[i] = names[i] .. (option._maxargs > 0 and "=" .. RIGHT[option._argname] or "")
+      end
+      it(("of %s: %s"):format(name, table.concat(names, " with ")), function()
+        assert.matches("can not be used together",
+          refused(with(name, (unpack or table.unpack)(words))))
+      end)
+    end
   end
+
+  it("of options that contradict each other, of two commands", function()
+    local count = 0
+    for _, name in ipairs { "watch", "connect" } do count = count + #commands[name]._mutexes end
+    assert.equal(8, count)
+  end)
 
   it("of completion", function()
     assert.matches("^graphsocket completion: .*must be one of 'bash', 'zsh', 'fish'",
       refused("completion", "tcsh"))
-    refused "completion"
-    refused("completion", "--nonsense")
   end)
 
   it("says what a value should be", function()
@@ -78,6 +112,8 @@ describe("wrong use", function()
     assert.matches("can not be used together",
       refused(with("watch", "--exec", "a", "--exec-batch", "b")))
     assert.matches("do not go together", refused(with("watch", "--exec", "a", "--json")))
+    assert.matches("%-%-key needs %-%-cert", refused(with("drives", "--key", "/dev/null")))
+    assert.matches("%-%-site: it must not be empty", refused(with("drives", "--site", "")))
     assert.matches("plain text to example.com",
       refused(with("endpoint", "--base-url", "http://example.com")))
     assert.matches("plain text to example.com", refused("connect", "http://example.com"))
@@ -102,6 +138,16 @@ describe("wrong use", function()
     assert.equal("", out)
     assert.equal("graphsocket watch: missing argument 'resource' "
       .. "(see graphsocket watch --help)\n", err)
+  end)
+
+  it("is not what an option says while a variable says otherwise", function()
+    local code, _, err = command.run({ GRAPH_BASE_URL = "nonsense", GRAPH_CLOUD = "mars" },
+      "watch", "/me/drive/root", "--cloud", "global")
+    assert.equal(3, code)
+    assert.matches("^graphsocket: no token", err)
+    code = command.run({ GRAPH_CLOUD = "mars" },
+      "watch", "/me/drive/root", "--base-url", "https://localhost")
+    assert.equal(3, code)
   end)
 
   it("of a variable names it", function()

@@ -43,24 +43,6 @@ describe("the installed command", function()
     assert.matches("^graphsocket %d", out)
   end)
 
-  it("completes commands and options in bash", function()
-    local script = ([[
-      source %s/opt/gs/share/bash-completion/completions/graphsocket
-      complete_words() {
-        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
-        _graphsocket
-        echo "${COMPREPLY[@]}"
-      }
-      complete_words graphsocket wat
-      complete_words graphsocket watch --exec-b
-      complete_words graphsocket watch --from beg
-    ]]):format(root)
-    local code, out, err = helper.run { "bash", "-c", script }
-    assert.equal("", err)
-    assert.equal(0, code)
-    assert.equal("watch\n--exec-batch\nbeginning\n", out)
-  end)
-
   it("goes as it came", function()
     call("--remove", "/opt/gs", root)
     for _, name in ipairs(FILES) do assert.is_nil(helper.read(root .. "/opt/gs/" .. name)) end

@@ -18,7 +18,7 @@ local arguments = {}
 --- The commands, in the order of the help.
 arguments.COMMANDS = {
   "watch", "subscribe", "endpoint", "drives", "connect", "login", "doctor",
-  "simulate",
+  "simulate", "completion",
 }
 
 local DESCRIPTION = "Change notifications of OneDrive and SharePoint, and a "
@@ -30,11 +30,13 @@ local EPILOG = "Exit codes: 0 done, 1 the network or a server failed, 2 wrong "
   .. "Example:\n   graphsocket watch /me/drive/root --from beginning --once"
 
 local function output_options(command)
+  local quiet = command:flag("-q --quiet", "Results and what ends the command, "
+    .. "nothing else.")
+  local verbose = command:flag("-v --verbose", "Every step.")
+  command:mutex(quiet, verbose)
   command:group("Output",
-    command:flag("--json", "One JSON object a line, for programs."),
-    command:flag("-q --quiet", "Results and what ends the command, nothing "
-      .. "else."),
-    command:flag("-v --verbose", "Every step."))
+    command:flag("--json", "One JSON object a line, for programs."), quiet,
+    verbose)
 end
 
 -- argparse shows what is in no group last, but a command's own options are what
@@ -51,6 +53,21 @@ local function own_options_first(command)
   table.insert(command._groups, 1, table.remove(command._groups))
 end
 
+-- argparse shows what a converter says of a value as it is; of several options
+-- a reader wants to know which one is meant.
+local function name_options(command)
+  for _, option in ipairs(command._options) do
+    local convert = option._convert
+    if convert then
+      option:convert(function(word)
+        local value, message = convert(word)
+        if value ~= nil then return value end
+        return nil, ("%s: %s"):format(option._aliases[#option._aliases], message)
+      end)
+    end
+  end
+end
+
 local function add_command(parser, name)
   local module = require("graphsocket.cli.commands." .. name)
   local command = parser:command(name, module.description)
@@ -59,17 +76,9 @@ local function add_command(parser, name)
   module.arguments(command)
   if not module.has_own_output then output_options(command) end
   own_options_first(command)
+  name_options(command)
   command:epilog((#module.examples > 1 and "Examples:" or "Example:")
     .. "\n   " .. table.concat(module.examples, "\n   "))
-  return command
-end
-
--- argparse's own command, which is described as ours are.
-local function add_completion(parser)
-  parser:add_complete_command()
-  local command = parser._commands[#parser._commands]
-  command:help_max_width(80)
-  command:epilog "Example:\n   graphsocket completion bash"
   return command
 end
 
@@ -90,7 +99,6 @@ function arguments.parser()
   for _, name in ipairs(arguments.COMMANDS) do
     commands[name] = add_command(parser, name)
   end
-  commands.completion = add_completion(parser)
   return parser, commands
 end
 

@@ -39,8 +39,12 @@ function environment.get(name)
   return value ~= "" and value or nil
 end
 
--- A token given by an option is not mixed with one of the environment.
-local TOKENS = { token_command = true, token_file = true }
+-- Options that say otherwise what a variable's says: where one was given, the
+-- variable is not asked.
+local RIVALS = {
+  token_command = "token_file", token_file = "token_command",
+  base_url = "cloud", cloud = "base_url",
+}
 
 --- Puts the variables' values where no option was given.
 ---@param values table
@@ -48,12 +52,14 @@ local TOKENS = { token_command = true, token_file = true }
 ---@return table|nil values
 ---@return string|nil message
 function environment.apply(values, known)
-  local has_token = values.token_command or values.token_file
+  local given = {}
+  for option, value in pairs(values) do given[option] = value end
   for _, variable in ipairs(environment.VARIABLES) do
     local name, option, converter = variable[1], variable[2], variable[3]
-    local word = option and known[option] and values[option] == nil
-      and environment.get(name)
-    if word and not (TOKENS[option] and has_token) then
+    local is_open = option and known[option] and given[option] == nil
+      and given[RIVALS[option]] == nil
+    local word = is_open and environment.get(name)
+    if word then
       local value, message = word, nil
       if converter then value, message = converter(word) end
       if value == nil then return nil, name .. ": " .. message end

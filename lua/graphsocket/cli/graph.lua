@@ -11,7 +11,7 @@ local graph = {}
 ---@param command table argparse's
 ---@return table elements for a group
 function graph.way_options(command)
-  return {
+  local elements = {
     command:option("--ca-file", "PEM file with the certificate authorities to "
       .. "trust."):argname "FILE":convert(convert.readable),
     command:option("--cert", "PEM file with a client certificate.")
@@ -27,6 +27,8 @@ function graph.way_options(command)
     command:flag("--no-verify", "Do not check certificates: anybody between "
       .. "may read along."):target "no_verify",
   }
+  command:mutex(elements[4], elements[5]) -- a proxy, or none
+  return elements
 end
 
 --- Adds the option of the cloud.
@@ -41,16 +43,22 @@ end
 --- Adds the options of a command that speaks to Graph.
 ---@param command table argparse's
 function graph.options(command)
+  local by_command = command:option("--token-command", "Shell command that "
+    .. "prints a token, or JSON as az does."):argname "CMD"
+    :convert(convert.command)
+  local by_file = command:option("--token-file", "File that a token is read "
+    .. "from, whenever one is needed."):argname "FILE":convert(convert.line)
+  command:mutex(by_command, by_file)
   command:group("Token (else GRAPH_TOKEN, or graphsocket login)",
-    command:option("--token-command", "Shell command that prints a token, or "
-      .. "JSON as az does."):argname "CMD":convert(convert.command),
-    command:option("--token-file", "File that a token is read from, whenever "
-      .. "one is needed."):argname "FILE":convert(convert.line))
+    by_command, by_file)
   local elements = graph.way_options(command)
-  table.insert(elements, 1, graph.cloud_option(command))
-  table.insert(elements, 1, command:option("--base-url",
-    "Graph's URL, if it is none of those; https://graph.microsoft.com/v1.0.")
-    :argname "URL":convert(convert.service))
+  local cloud = graph.cloud_option(command)
+  local base_url = command:option("--base-url", "Graph's URL, if it is none of "
+    .. "those; https://graph.microsoft.com/v1.0."):argname "URL"
+    :convert(convert.service)
+  command:mutex(base_url, cloud)
+  table.insert(elements, 1, cloud)
+  table.insert(elements, 1, base_url)
   elements[#elements + 1] = command:option("--retries",
     "Attempts after the first that a failed request gets; 3.")
     :argname "N":convert(convert.count)
@@ -74,6 +82,7 @@ end
 ---@param values table
 ---@return string|nil message
 function graph.check(values)
+  if values.key and not values.cert then return "--key needs --cert" end
   for _, name in ipairs { "base_url", "authority" } do
     local parts = values[name] and url.service(values[name])
     if parts and url.plain_fault(parts, values.insecure) then

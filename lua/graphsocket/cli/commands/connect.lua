@@ -41,10 +41,11 @@ function connect.arguments(command)
     .. "server."):convert(convert.server)
   command:option("--namespace", "Namespace to join, in place of the URL's path.")
     :argname "PATH":convert(convert.line)
-  command:option("--auth", "JSON object that is sent when joining.")
-    :argname "JSON":convert(convert.object)
-  command:option("--auth-file", "The same, from a file: for secrets.")
-    :target "auth_file":argname "FILE":convert(convert.readable)
+  command:mutex(
+    command:option("--auth", "JSON object that is sent when joining.")
+      :argname "JSON":convert(convert.object),
+    command:option("--auth-file", "The same, from a file: for secrets.")
+      :target "auth_file":argname "FILE":convert(convert.readable))
   command:option("--emit", "Emit an event after joining, as a line of the "
     .. "input; may be given again."):argname "LINE":count "*"
     :convert(convert_emission)
@@ -72,9 +73,6 @@ function connect.check(values)
   end
   if values.path and not values.path:find("^/[^?#]*$") then
     return "--path must begin with / and have no ? or #"
-  end
-  if values.auth and values.auth_file then
-    return "--auth and --auth-file do not go together"
   end
 end
 
