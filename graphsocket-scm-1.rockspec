@@ -39,6 +39,7 @@ build = {
       sources = {
         "csrc/needs.c", -- first: what is missing, in words
         "csrc/at_exit.c",
+        "csrc/base64.c",
         "csrc/bell.c",
         "csrc/buf.c",
         "csrc/claim.c",

@@ -524,6 +524,9 @@ void gs_connection_open(gs_connections *all, gs_link *link, const void *fields,
       gs_fields_get_number(fields, len, "max_payload", GS_MAX_PAYLOAD);
   gs_engineio_init(&connection->session, engine, (size_t)max_payload,
                    &connection_session_callbacks, connection);
+  if (gs_fields_get_bool(fields, len, "base64", false)) {
+    gs_engineio_send_base64(&connection->session);
+  }
   connection->timeout = gs_fields_get_number(fields, len, "timeout", 0);
   if (connection->timeout > 0) {
     connection->connect_until_ms =
@@ -544,10 +547,10 @@ void gs_connection_send(gs_connections *all, uint32_t id, const uint8_t *data,
   gs_connection *connection = connection_find(all, id);
   if (!connection) return;
   if (connection->state == CONNECTION_UP) {
-    /* A session that has closed has told so: CLOSED is on its way to Lua. */
     int err =
         gs_engineio_send(&connection->session, data, len, binary, compress);
-    (void)err;
+    /* One that has closed has told so: CLOSED is on its way to Lua. */
+    if (err && err != GS_ERR_CLOSED) connection_fail(connection, err, NULL);
   }
   /* Lua counted the bytes when it handed them over; the frame that they have
    * become is counted by now. */

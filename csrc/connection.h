@@ -38,7 +38,7 @@ typedef struct gs_connections {
 /* gs_connection_open begins a connection for |link|, which it retains, as
  * |fields| says: those of dial.h, and engine (number: 0, 3 or 4), timeout
  * (number, seconds: from the lookup to the open packet; 0: none), max_payload
- * (number, bytes). */
+ * (number, bytes), base64 (bool: bytes are sent as text). */
 void gs_connection_open(gs_connections *all, gs_link *link, const void *fields,
                         size_t len);
 

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base64.h"
 #include "errors.h"
 
 enum packet_type {
@@ -179,6 +180,19 @@ static bool session_binary_typed(const gs_engineio *session) {
   return session->version == GS_ENGINEIO_V3;
 }
 
+/* Revision 3 writes the type behind the "b", revision 4 writes none. */
+static size_t session_base64_head(const gs_engineio *session) {
+  return session->version == GS_ENGINEIO_V3 ? 2 : 1;
+}
+
+/* session_is_base64 tells whether a message is bytes written as text, which
+ * the reference takes wherever it comes. */
+static bool session_is_base64(const gs_engineio *session, const uint8_t *data,
+                              size_t len, bool binary) {
+  return session->state != GS_ENGINEIO_OPENING && !binary && len > 0 &&
+         data[0] == 'b';
+}
+
 /* session_admits judges a message of which |len| bytes are known, |data| the
  * first of them; if it is refused, the session is over. */
 static bool session_admits(gs_engineio *session, const uint8_t *data,
@@ -189,8 +203,9 @@ static bool session_admits(gs_engineio *session, const uint8_t *data,
                  binary ? "binary" : "text");
     return false;
   }
+  bool base64 = session_is_base64(session, data, len, binary);
   enum packet_type type =
-      typed ? packet_type_of(data[0], binary) : PACKET_MESSAGE;
+      typed && !base64 ? packet_type_of(data[0], binary) : PACKET_MESSAGE;
   bool opening = session->state == GS_ENGINEIO_OPENING;
   if (type == PACKET_UNKNOWN) {
     session_fail(session, GS_ERR_PROTOCOL, "unknown packet type 0x%02x%s",
@@ -255,9 +270,51 @@ static void session_packet(gs_engineio *session, const struct packet *packet) {
   }
 }
 
+/* session_take does with a packet what the state says. */
+static void session_take(gs_engineio *session, const struct packet *packet,
+                         uint64_t now_ms) {
+  if (packet->type == PACKET_OPEN) {
+    session_handshake(session, packet, now_ms);
+    return;
+  }
+  if (session->state == GS_ENGINEIO_DETECTING) {
+    int version = session_revision(packet);
+    if (version != GS_ENGINEIO_AUTO) session_open(session, version, now_ms);
+  }
+  if (session->state != GS_ENGINEIO_CLOSED) session_packet(session, packet);
+}
+
+static void session_base64(gs_engineio *session, const uint8_t *data,
+                           size_t len, uint64_t now_ms) {
+  size_t head = session_base64_head(session);
+  gs_buf bytes;
+  gs_buf_init(&bytes, len);
+  int err = len < head || (head == 2 && data[1] != '0' + PACKET_MESSAGE)
+                ? GS_ERR_PROTOCOL
+                : gs_base64_decode(&bytes, data + head, len - head);
+  if (err) {
+    session_end(session, err,
+                err == GS_ERR_PROTOCOL ? "a message is not in base64, though "
+                                         "it says so"
+                                       : gs_error_text(err));
+  } else {
+    session_take(session,
+                 &(struct packet){.type = PACKET_MESSAGE,
+                                  .data = bytes.data,
+                                  .len = bytes.len,
+                                  .binary = true},
+                 now_ms);
+  }
+  gs_buf_free(&bytes);
+}
+
 static void session_message(gs_engineio *session, const uint8_t *data,
                             size_t len, bool binary, uint64_t now_ms) {
   if (!session_admits(session, data, len, binary)) return;
+  if (session_is_base64(session, data, len, binary)) {
+    session_base64(session, data, len, now_ms);
+    return;
+  }
   bool typed = !binary || session_binary_typed(session);
   struct packet packet = {
       .type = typed ? packet_type_of(data[0], binary) : PACKET_MESSAGE,
@@ -265,15 +322,7 @@ static void session_message(gs_engineio *session, const uint8_t *data,
       .len = typed ? len - 1 : len,
       .binary = binary,
   };
-  if (packet.type == PACKET_OPEN) {
-    session_handshake(session, &packet, now_ms);
-    return;
-  }
-  if (session->state == GS_ENGINEIO_DETECTING) {
-    int version = session_revision(&packet);
-    if (version != GS_ENGINEIO_AUTO) session_open(session, version, now_ms);
-  }
-  if (session->state != GS_ENGINEIO_CLOSED) session_packet(session, &packet);
+  session_take(session, &packet, now_ms);
 }
 
 static void session_shrink_partial(gs_engineio *session) {
@@ -317,6 +366,10 @@ void gs_engineio_init(gs_engineio *session, int version, size_t max_payload,
   gs_buf_init(&session->partial,
               max_payload > GS_MAX_CONTROL ? max_payload : GS_MAX_CONTROL);
   gs_buf_init(&session->open, GS_MAX_CONTROL);
+}
+
+void gs_engineio_send_base64(gs_engineio *session) {
+  session->sends_base64 = true;
 }
 
 void gs_engineio_free(gs_engineio *session) {
@@ -381,9 +434,26 @@ uint64_t gs_engineio_deadline(const gs_engineio *session) {
   return other_ms && other_ms < deadline_ms ? other_ms : deadline_ms;
 }
 
+static int session_send_as_base64(gs_engineio *session, const uint8_t *data,
+                                  size_t len, bool compress) {
+  gs_buf text;
+  gs_buf_init(&text, SIZE_MAX);
+  int err = gs_base64_encode(&text, data, len);
+  if (!err) {
+    session->callbacks->on_send(session->user, (const uint8_t *)"b4",
+                                session_base64_head(session), text.data,
+                                text.len, false, compress);
+  }
+  gs_buf_free(&text);
+  return err;
+}
+
 int gs_engineio_send(gs_engineio *session, const uint8_t *data, size_t len,
                      bool binary, bool compress) {
   if (session->state != GS_ENGINEIO_OPEN) return GS_ERR_CLOSED;
+  if (binary && session->sends_base64) {
+    return session_send_as_base64(session, data, len, compress);
+  }
   uint8_t header = binary ? PACKET_MESSAGE : '0' + PACKET_MESSAGE;
   size_t header_len = !binary || session_binary_typed(session);
   session->callbacks->on_send(session->user, &header, header_len, data, len,

@@ -26,9 +26,11 @@
  *              |                  | 2.x speaks, else as 4; |
  *              |                  | then on_message        |
  *   5, 6       | error            | -                      | -
+ *   b          | error            | OPEN as 4; on_message  | on_message
  *   other      | error            | error                  | error
  *
- * "error" is CLOSED with GS_ERR_PROTOCOL; "-" counts as life and no more.
+ * "error" is CLOSED with GS_ERR_PROTOCOL; "-" counts as life and no more. "b"
+ * is a binary message as base64 text, for ways that carry text alone.
  *
  * What to call next: after gs_engineio_init, gs_engineio_feed for each piece
  * of a websocket message, gs_engineio_tick no later than
@@ -102,6 +104,7 @@ typedef struct gs_engineio {
   gs_buf open;            /* the open packet's JSON, kept while DETECTING */
   gs_handshake handshake; /* |json| is NULL after on_open */
   bool partial_binary;
+  bool sends_base64;        /* binary messages go out as text */
   uint64_t deadline_ms;     /* silence until then is death; 0: none */
   uint64_t ping_at_ms;      /* revision 3: our next ping; 0: none */
   uint64_t detect_until_ms; /* end of DETECTING */
@@ -112,6 +115,11 @@ typedef struct gs_engineio {
  * in bytes. |callbacks| must outlive the session. Allocates nothing. */
 void gs_engineio_init(gs_engineio *session, int version, size_t max_payload,
                       const gs_engineio_callbacks *callbacks, void *user);
+
+/* gs_engineio_send_base64 makes the session send binary messages as text, in
+ * base64 (the JavaScript client's forceBase64). What the server may send is
+ * said in the query of the upgrade, b64=1, by the owner. */
+void gs_engineio_send_base64(gs_engineio *session);
 
 /* gs_engineio_free releases the buffers. It calls nothing back. */
 void gs_engineio_free(gs_engineio *session);
@@ -138,7 +146,7 @@ void gs_engineio_tick(gs_engineio *session, uint64_t now_ms);
 uint64_t gs_engineio_deadline(const gs_engineio *session);
 
 /* gs_engineio_send sends a message packet. Returns 0, or GS_ERR_CLOSED unless
- * OPEN. */
+ * OPEN; as base64 also GS_ERR_NOMEM or GS_ERR_TOO_BIG. */
 GS_NODISCARD int gs_engineio_send(gs_engineio *session, const uint8_t *data,
                                   size_t len, bool binary, bool compress);
 

@@ -257,6 +257,8 @@ add("transport", "interop/options", "the option", {
     "proxy of the environment is used, but for the hosts of no_proxy" },
   { "Offers subprotocols", "protocols offers subprotocols" },
   { "Offers permessage-deflate", "compression offers permessage-deflate, and is off by default" },
+  { "Writes binary data as base64, both ways (`forceBase64`)",
+    "force_base64 carries bytes as text, both ways, revision 4" },
   { "Accepts `transports` that name the websocket", "transports may name the websocket" },
   { "Checks certificates with an authority of the script's",
     "ca_file is what a server's certificate is checked with" },
@@ -284,7 +286,6 @@ out_of_scope("transport", "polling", {
 })
 out_of_scope("transport", "browser-only", {
   "Receives and sends Blobs",
-  "Encodes binary data in base64 where the platform's websockets have no binary messages (`forceBase64`)",
   "Works in a worker, uses XMLHttpRequest, closes upon `beforeunload`",
 })
 out_of_scope("transport", "WebTransport", { "Connects and upgrades over WebTransport" })

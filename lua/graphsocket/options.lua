@@ -363,6 +363,7 @@ options.transport = {
 ---@field max_payload? integer largest message taken, attachments included
 ---@field max_queue? integer received and not handled yet; past it this socket is not read
 ---@field compression? boolean offer permessage-deflate; messages of 1 KiB and more are then compressed
+---@field force_base64? boolean write binary data as base64 text, both ways, for a path that carries no binary messages
 ---@field protocols? string|string[] websocket subprotocols
 ---@field server_name? string name to send (SNI) and to check, instead of the URL's host
 ---@field timestamp_requests? boolean add a parameter that differs each time, against caches
@@ -408,6 +409,7 @@ options.socket = options.merge(options.transport, {
     unit = "bytes",
   },
   compression = { type = "boolean", default = false },
+  force_base64 = { type = "boolean", default = false },
   protocols = { type = { "string", "table" }, check = check_protocols },
   server_name = { type = "string", check = no_control },
   timestamp_requests = { type = "boolean", default = false },

@@ -1,6 +1,7 @@
 /* Unit test of csrc/engineio.c, with a fake clock and no network: what the
  * wire cases of test_engineio_vectors.c cannot say.
- * Links csrc/engineio.c csrc/buf.c csrc/errors.c (and see check.h). */
+ * Links csrc/engineio.c csrc/base64.c csrc/buf.c csrc/errors.c (and see
+ * check.h). */
 #include "engineio.h"
 
 #include "check.h"

@@ -1,8 +1,9 @@
 /* Unit test of csrc/engineio.c: the wire cases of spec/vectors/engineio.txt,
  * each with whole messages, with messages cut in two at every byte, and byte
  * by byte.
- * Links csrc/engineio.c csrc/buf.c csrc/errors.c (and see check.h). Run it
- * from the project's root, or with the file's name as its argument. */
+ * Links csrc/engineio.c csrc/base64.c csrc/buf.c csrc/errors.c (and see
+ * check.h). Run it from the project's root, or with the file's name as its
+ * argument. */
 #include "engineio.h"
 
 #include <ctype.h>
@@ -180,6 +181,8 @@ static bool player_set(struct player *player, const char *word,
     player_restart(player, version, session->max_payload);
   } else if (strcmp(word, "max_payload") == 0) {
     player_restart(player, session->version, strtoul(value, NULL, 10));
+  } else if (strcmp(word, "base64") == 0) {
+    gs_engineio_send_base64(session);
   } else {
     return false;
   }

@@ -1,6 +1,7 @@
 /* Fuzz target of csrc/engineio.c. Build and run:
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -Icsrc -Ispec/c \
- *     spec/fuzz/fuzz_engineio.c csrc/engineio.c csrc/buf.c csrc/errors.c
+ *     spec/fuzz/fuzz_engineio.c csrc/engineio.c csrc/base64.c csrc/buf.c \
+ *     csrc/errors.c -lcrypto
  *   ./a.out spec/fuzz/corpus/engineio
  *
  * The input is a play: two bytes of settings, then steps of an operation, a
@@ -134,12 +135,14 @@ static void step(struct play *play, struct input *input) {
 static void run(struct play *play, struct input input, enum cutting cutting) {
   static const int versions[] = {GS_ENGINEIO_AUTO, GS_ENGINEIO_V3,
                                  GS_ENGINEIO_V4};
-  int version = versions[take_byte(&input) % 3];
+  uint8_t settings = take_byte(&input);
+  int version = versions[settings % 3];
   size_t max_payload = take_byte(&input);
   struct recorder *recorder = &play->recorder;
   play->cutting = cutting;
   play->now_ms = 1;
   recorder_init(recorder, version, max_payload);
+  if (settings >= 128) gs_engineio_send_base64(&recorder->session);
   while (input.len) step(play, &input);
   gs_engineio_close(&recorder->session);
 

@@ -161,6 +161,35 @@ describe("the option", function()
       assert.matches("max_payload", details.description)
     end)
 
+  for _, version in ipairs { 4, 2 } do
+    it("force_base64 carries bytes as text, both ways, revision " .. version,
+      function()
+        local server = servers:launch { version = version }
+        local socket = servers:connect(server, "/?a=1",
+          { force_base64 = true, engine = version == 2 and 3 or 4 })
+        local bytes = {}
+        for i = 0, 255 do bytes[i + 1] = string.char(i) end
+        local all = table.concat(bytes)
+        local one, two, three = socket:timeout(helper.TEST_TIMEOUT)
+          :emit_with_ack("echo", socketio.binary(all), "text",
+            { socketio.binary "" })
+        assert.equal(all, tostring(one))
+        assert.equal("text", two)
+        assert.equal("", tostring(three[1]))
+        assert.same({ received = 0, allowed = false },
+          servers:binary_frames(server))
+      end)
+  end
+
+  it("bytes are binary messages without force_base64", function()
+    local server = servers:launch { version = 4 }
+    local socket = servers:connect(server)
+    socket:timeout(helper.TEST_TIMEOUT)
+      :emit_with_ack("echo", socketio.binary "bytes")
+    assert.same({ received = 1, allowed = true },
+      servers:binary_frames(server))
+  end)
+
   it("max_queue bounds what waits for its handlers, and loses nothing",
     function()
       local socket = servers:connect(servers.v4, nil, { max_queue = 20000 })

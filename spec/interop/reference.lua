@@ -74,6 +74,15 @@ function reference:received(server, first)
   return lists
 end
 
+-- Of a server's first connection: how many binary websocket messages it
+-- `received`, and whether it is `allowed` to send some.
+---@param server table
+---@return table
+function reference:binary_frames(server)
+  local report = self:post("servers/report", { id = server.id })
+  return report.connections[1].binary_frames
+end
+
 -- How many connections a server has seen.
 ---@param server table
 ---@return integer

@@ -130,7 +130,10 @@ function handshake.options(parts, opts, asked, timeout, revision)
   end
   local query = url.join_queries(parts.query, url.query_text(asked.query))
   local version = VERSIONS[revision]
+  -- The server learns so that it must write bytes as text, too.
+  if opts.force_base64 then query = url.join_queries(query, "b64=1") end
   return {
+    base64 = opts.force_base64;
     host = parts.host;
     port = parts.port;
     tls = parts.secure;

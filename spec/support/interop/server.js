@@ -120,11 +120,15 @@ export class ReferenceServer {
       remote: connection?.remote,
       connection: connection?.id,
       received: [],
+      binary_frames: { received: 0, allowed: conn.transport.supportsBinary },
       reason: null,
     };
     log.connections.push(entry);
     log.count("connections");
     log.count("opened");
+    conn.transport.socket.on("message", (data, isBinary = typeof data !== "string") => {
+      entry.binary_frames.received += isBinary;
+    });
     conn.on("message", (data) => {
       if (entry.received.length < KEPT) entry.received.push(shown(data));
       log.count("messages");
