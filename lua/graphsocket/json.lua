@@ -2,15 +2,16 @@
 --
 -- The codec is an instance of our own (cjson.new), so the script's settings of
 -- its cjson change nothing here, nor ours there. What lua-cjson would write
--- silently wrong (a number cut to 14 digits, bytes that are no UTF-8, a list
--- with string keys) raises instead and names the place in the value. The walk
--- that finds it costs about as much as the encoding of a small table; the
--- faulty case alone pays for the path.
+-- silently wrong (bytes that are no UTF-8, a list with string keys) raises
+-- instead and names the place in the value. The walk that finds it costs about
+-- as much as the encoding of a small table; the faulty case alone pays for the
+-- path.
 --
--- Debian's lua-cjson 2.1.0 writes an empty table always as an object: a value
--- that contains an empty json.array is therefore put together here, with
--- lua-cjson writing all that is in it. Lists that were decoded and are empty
--- are not told from empty objects.
+-- Debian's lua-cjson 2.1.0 writes an empty table always as an object, and cuts
+-- numbers to 14 digits: a value that contains an empty json.array, or a number
+-- that needs more, is therefore put together here, with lua-cjson writing all
+-- that is in it. Lists that were decoded and are empty are not told from empty
+-- objects.
 --
 -- On Lua 5.3 and 5.4 lua-cjson 2.1.0 decodes every number as a float, which
 -- would print 1 as "1.0": what is an integer is made one here. An integer beyond
@@ -84,10 +85,22 @@ end
 local function number_fault(number)
   if number ~= number then return "NaN" end
   if number == huge or number == -huge then return "an infinite number" end
-  if tonumber(encode(number)) ~= number then
-    return ("the number %.17g, which JSON text would not keep exactly: "
-      .. "round it, or send it as a string"):format(number)
+  -- An integer of Lua 5.3 and later that is none of a double's.
+  if number ~= number + 0.0 then
+    return ("the integer %d, which readers of JSON round, as it is beyond "
+      .. "2^53: send it as a string"):format(number)
   end
+end
+
+-- Writes a number in as few digits as keep it; 17 are always enough. A locale
+-- may have a decimal comma.
+local function number_text(number)
+  local text = encode(number)
+  for digits = 15, 17 do
+    if tonumber(text) == number then break end
+    text = ("%." .. digits .. "g"):format(number):gsub(",", ".")
+  end
+  return text
 end
 
 local function path_step(key)
@@ -99,8 +112,8 @@ end
 local walk_table
 
 -- The walk functions return nil if the value can be written, else what is
--- wrong and the path to it from here. |state.empty| is set when an empty array
--- was met.
+-- wrong and the path to it from here. |state.composed| is set when something
+-- was met that lua-cjson cannot write.
 
 local function walk(value, depth, state)
   local kind = type(value)
@@ -112,11 +125,12 @@ local function walk(value, depth, state)
     if value % 1 == 0 and value > -1e14 and value < 1e14 then return end
     local reason = number_fault(value)
     if reason then return reason, "" end
+    if tonumber(encode(value)) ~= value then state.composed = true end
   elseif kind == "table" then
     return walk_table(value, depth + 1, state)
   elseif kind ~= "boolean" and value ~= null then
     if value ~= cjson.empty_array then return "a " .. kind, "" end
-    state.empty = true
+    state.composed = true
   end
 end
 
@@ -157,7 +171,7 @@ walk_table = function(t, depth, state)
   end
   local key = next(t)
   if key == nil then
-    if is_marked(t) then state.empty = true end
+    if is_marked(t) then state.composed = true end
   elseif type(key) == "number" or is_marked(t) then
     return walk_list(t, depth, state)
   else
@@ -165,8 +179,9 @@ walk_table = function(t, depth, state)
   end
 end
 
--- Writes a value that contains empty arrays. It was walked before.
+-- Writes a value that lua-cjson cannot write as a whole. It was walked before.
 local function compose(value)
+  if type(value) == "number" then return number_text(value) end
   if type(value) ~= "table" then
     return value == cjson.empty_array and "[]" or encode(value)
   end
@@ -185,7 +200,7 @@ end
 
 --- Writes a value as JSON. Raises, naming the place, if it cannot be written:
 --- a function, a table that contains itself, a table with keys of both kinds,
---- NaN, a string that is not UTF-8, a number that would not be exact.
+--- NaN, a string that is not UTF-8, an integer beyond 2^53 that is no double.
 ---@param value any
 ---@param what string|nil what the value is, for the message; "value"
 ---@param level integer|nil as of error(); 2, the caller of encode
@@ -198,7 +213,7 @@ function json.encode(value, what, level)
     error(("cannot write %s%s as JSON: it is %s"):format(
       what or "value", path, reason), (level or 2))
   end
-  if state.empty then return compose(value) end
+  if state.composed then return compose(value) end
   return encode(value)
 end
 

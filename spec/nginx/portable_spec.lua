@@ -63,7 +63,7 @@ describe("what goes into the dict", function()
       delay = 1 / 3, never = 0 / 0, huge = math.huge, ["and"] = print, [print] = 1,
       text = "caf\233", at = 1795315747.2438684, whole = 12,
     }
-    assert.same({ delay = 0.33333333333333, text = "caf?", at = 1795315747.2439,
+    assert.same({ delay = 1 / 3, text = "caf?", at = 1795315747.2438684,
       whole = 12 }, plain)
     assert.is_string(json.encode(plain))
     assert.is_nil(portable.copy(print))

@@ -46,13 +46,9 @@ local function without_query(text)
   return (text:gsub("[?#].*", ""))
 end
 
--- JSON text keeps 14 digits of a number, everywhere; it has no NaN.
-local function rounded(number)
-  if number ~= number or number == math.huge or number == -math.huge then
-    return nil
-  end
-  if number % 1 == 0 and number > -1e14 and number < 1e14 then return number end
-  return tonumber(("%.14g"):format(number))
+-- JSON has neither NaN nor infinity.
+local function finite(number)
+  return number - number == 0 and number or nil
 end
 
 local function plain_text(text, name)
@@ -80,7 +76,7 @@ end
 function copy(value, name, depth)
   local kind = type(value)
   if kind == "string" then return plain_text(value, name) end
-  if kind == "number" then return rounded(value) end
+  if kind == "number" then return finite(value) end
   if kind == "table" then return copy_table(value, depth + 1) end
   if kind == "boolean" or value == json.null then return value end
 end
