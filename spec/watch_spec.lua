@@ -291,6 +291,21 @@ describe("graphsocket.watch", function()
       w:close()
     end)
 
+    it("on for a second change, when the first of two that lag is there", function()
+      local w = quiet { poll = 1e6 }
+      sim:post("notify", { drive = drive })
+      helper.eventually(function() return w.watch:stats().phase == "checking" end)
+      create { name = "first", notify = 0 }
+      sim:post("notify", { drive = drive }) -- of the second, which is not there yet
+      helper.eventually(function() return w:count "notification" == 2 end)
+      helper.advance(watch.GAP)
+      helper.eventually(function() return w:count "change" == 1 end)
+      create { name = "second", notify = 0 }
+      w:until_quiet()
+      assert.same({ "first", "second" }, w:changes())
+      w:close()
+    end)
+
     it("until the change of a notification is there, however it comes about", function()
       sim:post("settings", { delta_lag = 300 })
       local w = quiet()

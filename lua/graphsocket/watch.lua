@@ -31,7 +31,9 @@
 --
 --   (1) GAP seconds after the last one began, at the earliest: so a burst of
 --       notifications makes a few rounds, however long it is.
---   (2) the waits of LAG, in turn; the last of them is over after a minute.
+--   (2) the waits of LAG, in turn; the last of them is over after a minute. After
+--       a notification that came while checking, a round that is not empty too:
+--       its items may be the earlier change, and the later one still lag.
 --   (3) from the same place, so what the round delivered is delivered again.
 --
 -- Rounds never overlap, and nothing waits for a round but the next.
@@ -122,6 +124,7 @@ function watch.new(client, what, values)
   self._due = nil            -- loop.now() seconds of the timer
   self._failures = 0         -- rounds in a row that failed
   self._is_running = false
+  self._lags = false         -- a notification came while the feed lagged
   self._last_error = nil     -- of a round
   self._look = nil           -- index into LAG of the wait after an empty round
   self._look_at = nil        -- loop.now() seconds
@@ -208,10 +211,10 @@ local function conclude(self, summary, err)
     self._retry_at = now + delay
     return tell_round_error(self, err)
   end
-  if summary.items > 0 then self._look = nil end
+  if summary.items > 0 and not self._lags then self._look = nil end
   local wait = self._look and watch.LAG[self._look]
   if not wait then
-    self._look = nil
+    self._look, self._lags = nil, false
     return
   end
   self._look, self._look_at = self._look + 1, now + wait
@@ -220,7 +223,10 @@ end
 local function work(self)
   self._began = loop.now()
   self._wanted, self._retry_at, self._look_at = false, nil, nil
-  if self._notified then self._notified, self._look = false, 1 end
+  if self._notified then
+    self._lags = self._look ~= nil
+    self._notified, self._look = false, 1
+  end
   local ok, summary, err = loop.call(run_round, self)
   if self._over then return end
   if not ok then
