@@ -64,6 +64,7 @@ build = {
         "csrc/lua_engine.c",
         "csrc/lua_system.c",
         "csrc/notify.c",
+        "csrc/outgoing.c",
         "csrc/packet.c",
         "csrc/private_socket.c",
         "csrc/probe.c",

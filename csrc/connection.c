@@ -9,6 +9,7 @@
 #include "errors.h"
 #include "events.h"
 #include "fields.h"
+#include "outgoing.h"
 
 enum {
   CONNECTION_LINGER_MS = 1000, /* for the closing handshake, at most */
@@ -17,6 +18,7 @@ enum {
   CLOSE_AT_ONCE = 0,
   CLOSE_NORMAL = 1000,
   CLOSE_PROTOCOL_ERROR = 1002,
+  CLOSE_NOT_UTF8 = 1007,
   CLOSE_TOO_BIG = 1009,
 };
 
@@ -26,12 +28,6 @@ typedef enum connection_state {
   CONNECTION_ENDING,
   CONNECTION_ENDED,
 } connection_state;
-
-/* Before the bytes of each frame in |out|. */
-typedef struct frame_header {
-  uint32_t len;
-  bool binary, compress;
-} frame_header;
 
 struct gs_connection {
   gs_connections *all;
@@ -47,8 +43,7 @@ struct gs_connection {
   uint64_t connect_until_ms, linger_until_ms;
   bool must_pause; /* past max_queue, and still reading */
   int close_code;  /* once ENDING */
-  gs_buf out;      /* frames to send: frame_header, headroom, bytes */
-  size_t out_sent; /* of |out|, already sent */
+  gs_outgoing out;
 };
 
 static void connection_arm(gs_connection *connection);
@@ -58,7 +53,7 @@ static void connection_arm(gs_connection *connection);
 static void connection_on_timer_closed(uv_handle_t *handle) {
   gs_connection *connection = handle->data;
   gs_engineio_free(&connection->session);
-  gs_buf_free(&connection->out);
+  gs_outgoing_free(&connection->out);
   gs_link_release(connection->link);
   free(connection);
 }
@@ -146,7 +141,7 @@ static void connection_finish(gs_connection *connection,
   connection_arm(connection);
   if (close_code == CLOSE_AT_ONCE) {
     gs_websocket_kill(connection->websocket);
-  } else if (connection->out_sent == connection->out.len) {
+  } else if (gs_outgoing_is_empty(&connection->out)) {
     gs_websocket_close(connection->websocket, close_code);
   } /* else connection_on_writable closes, after the last frame */
 }
@@ -177,32 +172,25 @@ static void connection_on_data(void *user, const uint8_t *data, size_t len,
 
 /* connection_flush writes frames until the socket takes no more. */
 static void connection_flush(gs_connection *connection) {
-  gs_buf *out = &connection->out;
   gs_link *link = connection->link;
-  const size_t prefix = sizeof(frame_header) + gs_websocket_headroom();
-  while (connection->out_sent < out->len) {
-    frame_header header;
-    uint8_t *frame = out->data + connection->out_sent;
-    memcpy(&header, frame, sizeof header);
-    if (!gs_websocket_write(connection->websocket, frame + prefix, header.len,
-                            header.binary, header.compress)) {
+  gs_outgoing_frame frame;
+  while (gs_outgoing_first(&connection->out, &frame)) {
+    if (!gs_websocket_write(connection->websocket, frame.data, frame.len,
+                            frame.binary, frame.compress)) {
       return;
     }
-    connection->out_sent += prefix + header.len;
-    atomic_fetch_sub(&link->unsent, header.len);
+    gs_outgoing_took(&connection->out);
+    atomic_fetch_sub(&link->unsent, frame.len);
     atomic_fetch_add(&link->sent_messages, 1);
-    atomic_fetch_add(&link->sent_bytes, header.len);
+    atomic_fetch_add(&link->sent_bytes, frame.len);
   }
-  gs_buf_clear(out);
-  connection->out_sent = 0;
-  /* A burst's buffer is not kept by an idle connection. */
-  if (out->capacity > GS_CHUNK_BYTES) gs_buf_free(out);
 }
 
 static void connection_on_writable(void *user) {
   gs_connection *connection = user;
   connection_flush(connection);
-  if (connection->state == CONNECTION_ENDING && connection->out.len == 0) {
+  if (connection->state == CONNECTION_ENDING &&
+      gs_outgoing_is_empty(&connection->out)) {
     gs_websocket_close(connection->websocket, connection->close_code);
   }
 }
@@ -344,25 +332,18 @@ static void connection_on_send(void *user, const uint8_t *head, size_t head_len,
                                const uint8_t *body, size_t len, bool binary,
                                bool compress) {
   gs_connection *connection = user;
-  gs_buf *out = &connection->out;
-  size_t headroom = gs_websocket_headroom();
-  frame_header header = {.len = (uint32_t)(head_len + len),
-                         .binary = binary,
-                         .compress = compress};
+  gs_outgoing *out = &connection->out;
+  bool pong = head_len && *head == GS_ENGINEIO_PONG;
   /* At the end, the websocket's close frame says more than a close packet. */
   if (connection->state != CONNECTION_UP) return;
-  int err = gs_buf_reserve(out, sizeof header + headroom + head_len + len);
+  if (pong && gs_outgoing_has_pong(out)) return;
+  int err = gs_outgoing_push(out, head, head_len, body, len, binary, compress);
   if (err) {
     connection_fail(connection, err, "too much is waiting to be sent");
     return;
   }
+  if (pong) gs_outgoing_mark_pong(out);
   atomic_fetch_add(&connection->link->unsent, head_len + len);
-  err = gs_buf_append(out, &header, sizeof header);
-  memset(out->data + out->len, 0, headroom);
-  out->len += headroom;
-  if (!err) err = gs_buf_append(out, head, head_len);
-  if (!err) err = gs_buf_append(out, body, len);
-  (void)err; /* the reserve above made room for all four */
   gs_websocket_want_write(connection->websocket);
 }
 
@@ -383,6 +364,7 @@ static int connection_close_code(int error) {
   if (error == GS_ERR_HEARTBEAT) return CLOSE_AT_ONCE; /* nobody listens */
   if (error == GS_ERR_PROTOCOL) return CLOSE_PROTOCOL_ERROR;
   if (error == GS_ERR_TOO_BIG) return CLOSE_TOO_BIG;
+  if (error == GS_ERR_UTF8) return CLOSE_NOT_UTF8;
   return CLOSE_NORMAL;
 }
 
@@ -499,7 +481,8 @@ static gs_connection *connection_new(gs_connections *all, gs_link *link) {
   connection->all = all;
   connection->link = gs_link_retain(link);
   /* Frames take more than their bytes: twice leaves room for the smallest. */
-  gs_buf_init(&connection->out, 2 * (size_t)GS_MAX_UNSENT);
+  gs_outgoing_init(&connection->out, 2 * (size_t)GS_MAX_UNSENT,
+                   gs_websocket_headroom());
   uv_timer_init(all->means.loop, &connection->timer);
   connection->timer.data = connection;
   connection->next = *bucket;

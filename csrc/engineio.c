@@ -10,6 +10,7 @@
 
 #include "base64.h"
 #include "errors.h"
+#include "utf8.h"
 
 enum packet_type {
   PACKET_OPEN,
@@ -313,6 +314,10 @@ static void session_message(gs_engineio *session, const uint8_t *data,
   if (!session_admits(session, data, len, binary)) return;
   if (session_is_base64(session, data, len, binary)) {
     session_base64(session, data, len, now_ms);
+    return;
+  }
+  if (!binary && !gs_utf8_valid(data, len)) {
+    session_end(session, GS_ERR_UTF8, gs_error_text(GS_ERR_UTF8));
     return;
   }
   bool typed = !binary || session_binary_typed(session);

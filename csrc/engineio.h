@@ -30,7 +30,8 @@
  *   other      | error            | error                  | error
  *
  * "error" is CLOSED with GS_ERR_PROTOCOL; "-" counts as life and no more. "b"
- * is a binary message as base64 text, for ways that carry text alone.
+ * is a binary message as base64 text, for ways that carry text alone. Text that
+ * is not UTF-8 is CLOSED with GS_ERR_UTF8 (RFC 6455, section 8.1).
  *
  * What to call next: after gs_engineio_init, gs_engineio_feed for each piece
  * of a websocket message, gs_engineio_tick no later than
@@ -43,6 +44,9 @@
 #include "buf.h"
 
 enum { GS_ENGINEIO_AUTO = 0, GS_ENGINEIO_V3 = 3, GS_ENGINEIO_V4 = 4 };
+
+/* The type byte of a pong, as on_send gets it. */
+enum { GS_ENGINEIO_PONG = '3' };
 
 /* How long DETECTING waits for the packet that a revision 3 server sends with
  * its handshake (socket.io 2.x joins the default namespace unasked, in the
@@ -82,7 +86,7 @@ typedef struct gs_engineio_callbacks {
   void (*on_ping)(void *user);
   /* on_close: called exactly once. |error| is 0 for the server's close packet
    * and for our own close, GS_ERR_HEARTBEAT, GS_ERR_PROTOCOL, GS_ERR_TOO_BIG,
-   * GS_ERR_NOMEM; |text| says what was wrong, in one line. */
+   * GS_ERR_UTF8, GS_ERR_NOMEM; |text| says what was wrong, in one line. */
   void (*on_close)(void *user, int error, const char *text);
 } gs_engineio_callbacks;
 

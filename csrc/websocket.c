@@ -192,6 +192,8 @@ static int websocket_send_close(gs_websocket *websocket) {
 static int websocket_on_upgraded(gs_websocket *websocket, struct lws *wsi,
                                  enum lws_callback_reasons reason, void *in,
                                  size_t len) {
+  const char *text;
+  int error;
   switch (reason) {
     case LWS_CALLBACK_CLIENT_RECEIVE:
       if (websocket->ended || !websocket->callbacks) break;
@@ -211,8 +213,8 @@ static int websocket_on_upgraded(gs_websocket *websocket, struct lws *wsi,
       websocket_on_peer_close(websocket, in, len);
       break;
     case LWS_CALLBACK_CLIENT_CLOSED:
-      websocket_end(websocket, websocket->closing ? 0 : GS_ERR_NETWORK,
-                    "the connection was lost without a close frame");
+      error = gs_closing_explain_loss(lws_get_socket_fd(wsi), &text);
+      websocket_end(websocket, websocket->closing ? 0 : error, text);
       break;
     default:
       break;
@@ -337,8 +339,7 @@ gs_websocket_context *gs_websocket_context_new(uv_loop_t *loop, char *text,
   struct lws_context_creation_info info = {
       .port = CONTEXT_PORT_NO_LISTEN,
       .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-                 LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
-                 LWS_SERVER_OPTION_VALIDATE_UTF8,
+                 LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
       .foreign_loops = (void *[]){loop},
       .pt_serv_buf_size = WEBSOCKET_SERVICE_BYTES,
       .max_http_header_data = WEBSOCKET_HEADER_BYTES,
@@ -390,8 +391,7 @@ static websocket_group *websocket_group_make(
       .provided_client_ssl_ctx = options->tls,
       /* TLS only where it is wanted: without a context of ours libwebsockets
        * makes one, which loads all of the system's certificates. */
-      .options = LWS_SERVER_OPTION_VALIDATE_UTF8 |
-                 (options->tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0),
+      .options = options->tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0,
       /* Not NULL: libwebsockets would read http_proxy from the environment. */
       .http_proxy_address = "",
       .connect_timeout_secs = WEBSOCKET_NEVER_S,
