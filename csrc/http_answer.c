@@ -33,6 +33,12 @@ static bool answer_keep(gs_http_request *request, gs_buf *to, const void *data,
   return !err;
 }
 
+static void answer_refuse_header(gs_http_request *request) {
+  gs_http_request_fail(request, GS_ERR_TOO_BIG,
+                       "the header of the answer is larger than %u bytes",
+                       GS_HTTP_MAX_HEADERS);
+}
+
 static bool answer_add_header(gs_http_request *request, const char *line,
                               size_t len) {
   gs_buf *headers = &request->received_headers;
@@ -55,6 +61,11 @@ static size_t answer_on_header(char *line, size_t size, size_t count,
   size_t all = size * count;
   size_t len = all;
   answer_note_bytes(request);
+  request->header_bytes += all;
+  if (request->header_bytes > GS_HTTP_MAX_HEADERS) {
+    answer_refuse_header(request);
+    return 0;
+  }
   if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
     gs_buf_clear(&request->received_headers);
     request->headers_done = false;
@@ -133,11 +144,22 @@ const char *gs_http_answer_doing(const gs_http_request *request) {
   return "";
 }
 
+/* answer_is_head tells whether the header of an answer is coming. libcurl
+ * before 8.6 calls it "out of memory" that a line of it is longer than 100 KiB,
+ * which is the likelier thing there. */
+static bool answer_is_head(const gs_http_request *request) {
+  return request->phase == GS_HTTP_BODY && !request->headers_done;
+}
+
 /* answer_code finds our code for libcurl's. */
 static int answer_code(const gs_http_request *request, CURLcode code) {
   switch (code) {
+#if LIBCURL_VERSION_NUM >= 0x080600
+    case CURLE_TOO_LARGE:
+      return GS_ERR_TOO_BIG;
+#endif
     case CURLE_OUT_OF_MEMORY:
-      return GS_ERR_NOMEM;
+      return answer_is_head(request) ? GS_ERR_TOO_BIG : GS_ERR_NOMEM;
     case CURLE_OPERATION_TIMEDOUT:
       return GS_ERR_TIMEOUT;
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -259,6 +281,10 @@ void gs_http_answer_judge(gs_http_request *request, CURLcode code) {
     case GS_ERR_NOMEM:
     case GS_ERR_URL:
       gs_http_request_fail(request, error, "%s", text);
+      break;
+    case GS_ERR_TOO_BIG:
+      gs_http_request_fail(request, error,
+                           "a line of the answer's header is too long");
       break;
     case GS_ERR_TLS:
       answer_judge_tls(request, code, words);

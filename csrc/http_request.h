@@ -29,7 +29,8 @@
 #include "buf.h"
 #include "http.h"
 
-/* Most bytes of one answer's header lines. */
+/* Most bytes of one answer's header lines, those of interim answers and of
+ * trailers among them: libcurl keeps them all. */
 #define GS_HTTP_MAX_HEADERS (256u << 10)
 
 typedef enum gs_http_phase {
@@ -64,7 +65,8 @@ typedef struct gs_http_request {
 
   gs_buf received_headers;
   gs_buf received;
-  bool headers_done; /* the final response's; what follows are trailers */
+  size_t header_bytes; /* of all header lines, whether kept or not */
+  bool headers_done;   /* the final response's; what follows are trailers */
 
   gs_http_phase phase;
   uv_timer_t timer;    /* rings when the first clock runs out, or earlier */

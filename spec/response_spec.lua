@@ -32,6 +32,12 @@ describe("graphsocket.response", function()
       assert.equal(0, pause(DATE, nil, NOW + 5))
     end)
 
+    it("and a pause of more than a day as one of a day", function()
+      assert.equal(86400, pause "86401")
+      assert.equal(86400, pause("1" .. ("0"):rep(300)))
+      assert.equal(86400, pause "Thu, 01 Jan 2099 00:00:00 GMT")
+    end)
+
     it("not at all where it is none", function()
       for _, value in ipairs { "", "-5", "soon", "1e9", "5 s" } do
         assert.is_nil(pause(value), value)

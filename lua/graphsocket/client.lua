@@ -46,6 +46,10 @@ local function check_line(text)
   if text:find("%c") then return "must not contain control characters" end
 end
 
+-- A request as a whole may take so many times the longest silence allowed: a
+-- server that sends a byte now and then would otherwise hold it for ever.
+local WHOLE = 10
+
 local SECONDS = { type = "number", min = 0.001, unit = "seconds" }
 
 ---@class graphsocket.client.options : graphsocket.transport.options
@@ -54,7 +58,7 @@ local SECONDS = { type = "number", min = 0.001, unit = "seconds" }
 ---@field cloud? "global"|"usgov"|"usgov-dod"|"china" whose hosts to use
 ---@field base_url? string instead of the cloud's; absent: `https://graph.microsoft.com/v1.0` and its like
 ---@field timeout? number longest silence of each phase of a request: connecting, TLS, first byte, and between two later
----  ones
+---  ones; the whole of it may take ten times as long
 ---@field connect_timeout? number of that phase alone
 ---@field tls_timeout? number of that phase alone
 ---@field first_byte_timeout? number of that phase alone
@@ -251,6 +255,10 @@ end
 -- The fields that every HTTP exchange of the client has; a new table each time.
 function methods:_transport_fields()
   local values = self._options
+  local connect = values.connect_timeout or values.timeout
+  local tls = values.tls_timeout or values.timeout
+  local first_byte = values.first_byte_timeout or values.timeout
+  local idle = values.idle_timeout or values.timeout
   return {
     ca_file = values.ca_file,
     ca_path = values.ca_path,
@@ -258,10 +266,11 @@ function methods:_transport_fields()
     key = values.key,
     verify = values.verify,
     local_address = values.local_address,
-    connect_timeout = values.connect_timeout or values.timeout,
-    tls_timeout = values.tls_timeout or values.timeout,
-    first_byte_timeout = values.first_byte_timeout or values.timeout,
-    idle_timeout = values.idle_timeout or values.timeout,
+    connect_timeout = connect,
+    tls_timeout = tls,
+    first_byte_timeout = first_byte,
+    idle_timeout = idle,
+    timeout = WHOLE * math.max(connect, tls, first_byte, idle),
   }
 end
 

@@ -11,6 +11,10 @@ local json = require "graphsocket.json"
 
 local response = {}
 
+--- The longest pause taken from a server, in seconds: more is a mistake, or
+--- malice, and would end a subscription without a word.
+local MAX_PAUSE = 86400
+
 local BASE64 =
   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 local BASE64_VALUE = {}
@@ -63,10 +67,11 @@ function response.retry_after(headers, now)
   local value = headers["retry-after"]
   if not value then return nil end
   local seconds = tonumber(value:match("^%d+%.?%d*$"))
-  if seconds then return seconds end
+  if seconds then return math.min(seconds, MAX_PAUSE) end
   local at = date.from_http(value)
   if not at then return nil end
-  return math.max(0, at - (date.from_http(headers.date) or now))
+  local pause = at - (date.from_http(headers.date) or now)
+  return math.max(0, math.min(pause, MAX_PAUSE))
 end
 
 --- The claims challenge of a 401 (a conditional access policy asks for a token

@@ -112,6 +112,7 @@ function login.post(values, ask, path, form, what)
   local fields = context.fields and context.fields() or {
     verify = true, connect_timeout = TIMEOUT, tls_timeout = TIMEOUT,
     first_byte_timeout = TIMEOUT, idle_timeout = TIMEOUT,
+    timeout = 10 * TIMEOUT,
   }
   fields.url = ("%s/%s/%s"):format(parts.base, values.tenant, path)
   fields.method = "POST"
