@@ -58,13 +58,15 @@ IN_NGINX = $(shell grep -lE 'require "spec\.nginx(\.[a-z]+)?"' $(ALL_SPECS))
 OF_PROGRAMS = spec/cli/% spec/abi_spec.lua spec/guides_spec.lua spec/examples_spec.lua spec/loop/examples_spec.lua \
   spec/watch_examples_spec.lua spec/conformance_spec.lua spec/docs_spec.lua spec/loop/neovim_spec.lua \
   spec/needs_spec.lua spec/links_spec.lua spec/guide_commands_spec.lua
-SPECS ?= $(filter-out $(if $(filter luajit,$(LUA)),,$(IN_NGINX)) $(if $(SANITIZE),$(OF_PROGRAMS) $(IN_NGINX)),$(ALL_SPECS))
+# Hostile servers attack the core, which is the same for each Lua: once plain, once under ASan.
+HOSTILE = $(if $(filter luajit address,$(LUA) $(SANITIZE)),,spec/hostile_spec.lua)
+SPECS ?= $(filter-out $(HOSTILE) $(if $(filter luajit,$(LUA)),,$(IN_NGINX)) $(if $(SANITIZE),$(OF_PROGRAMS) $(IN_NGINX)),$(ALL_SPECS))
 LUA_FILES = $(patsubst lua/%,%,$(shell find lua -name '*.lua'))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo live test check setup lint unit servers spec browser asan tsan valgrind gc-torture \
+.PHONY: all demo live test check setup lint unit servers spec browser hostile asan tsan valgrind gc-torture \
   fuzz coverage docs bench dist deb install uninstall clean help FORCE
 
 all: ## build the C core for LUA (default 5.4) into build/
@@ -184,6 +186,11 @@ VALGRIND = valgrind -q --leak-check=full --errors-for-leak-kinds=definite --erro
 
 gc-torture: ## specs with a garbage collector that never rests
 	@SPEC_GC=torture SPEC_SLOWNESS=10 $(MAKE) --no-print-directory NOTE=", GC torture" spec
+
+SOCKETS ?= 20
+hostile: $(CORE) ## attack SOCKETS (20) at once in each way of spec/hostile.lua; what each of them costs
+	@scripts/setup test
+	@$(LUA_BIN) scripts/hostile.lua $(SOCKETS)
 
 FUZZ_SECONDS ?= 60
 fuzz: ## fuzz each parser for FUZZ_SECONDS (60) from its corpus

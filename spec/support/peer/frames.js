@@ -28,18 +28,32 @@ const deflate = (bytes) => {
   return flushed.subarray(0, -TAIL.length);
 };
 
+/** Bombs take a second each to make, and are thrown many times. */
+const deflated = new WeakMap();
+function deflateOnce(frame) {
+  if (!deflated.has(frame)) deflated.set(frame, deflate(payload(frame)));
+  return deflated.get(frame);
+}
+
 function inflate(bytes) {
   return inflateRawSync(Buffer.concat([bytes, TAIL]), {
     finishFlush: constants.Z_SYNC_FLUSH,
   });
 }
 
-/** The bytes that one of text, hex, base64, fill asks for. */
-export function payload({ text, hex, base64, fill, byte = "x" }) {
-  if (text !== undefined) return Buffer.from(text);
+/**
+ * The bytes that text, hex, base64 or fill asks for; of text and fill, one
+ * after the other, and then tail.
+ */
+export function payload({ text, hex, base64, fill, byte = "x", tail = "" }) {
   if (hex !== undefined) return Buffer.from(hex, "hex");
   if (base64 !== undefined) return Buffer.from(base64, "base64");
-  return Buffer.alloc(fill ?? 0, byte);
+  if (fill === undefined) return Buffer.from((text ?? "") + tail);
+  return Buffer.concat([
+    Buffer.from(text ?? ""),
+    Buffer.alloc(fill, byte),
+    Buffer.from(tail),
+  ]);
 }
 
 function lengthBytes(length, mask) {
@@ -54,26 +68,44 @@ function lengthBytes(length, mask) {
   return bytes;
 }
 
+const maskOf = (mask) =>
+  mask === true ? randomBytes(4) : Buffer.from(mask, "hex");
+
 function masked(bytes, key) {
   const out = Buffer.from(bytes);
   for (let at = 0; at < out.length; at++) out[at] ^= key[at & 3];
   return out;
 }
 
+/** So many frames are made at once of those that are counted. */
+const BATCH = 1000;
+
+/**
+ * |count| frames in pieces, "#" in the text being the number of each from 0.
+ * @yields {Buffer}
+ */
+export function* numbered({ count, text, ...rest }) {
+  for (let done = 0; done < count; done += BATCH) {
+    const batch = [];
+    for (let at = done; at < Math.min(done + BATCH, count); at++)
+      batch.push(encode({ ...rest, text: text.replaceAll("#", String(at)) }));
+    yield Buffer.concat(batch);
+  }
+}
+
 /**
  * @param {object} frame payload as above; opcode (1 for text, else 2), fin
- *   (true), rsv (bits, 4 is RSV1), mask (false), deflate (compresses, sets
- *   RSV1), length (a lie about it)
+ *   (true), rsv (bits, 4 is RSV1), mask (false; true, or the key in hex), deflate
+ *   (compresses, sets RSV1), length (a lie about it)
  * @returns {Buffer}
  */
 export function encode(frame) {
-  const plain = payload(frame);
-  const body = frame.deflate ? deflate(plain) : plain;
+  const body = frame.deflate ? deflateOnce(frame) : payload(frame);
   const standard = frame.text === undefined ? BINARY : TEXT;
   const rsv = (frame.rsv ?? 0) | (frame.deflate ? RSV1 : 0);
   const first =
     (frame.fin === false ? 0 : 0x80) | (rsv << 4) | (frame.opcode ?? standard);
-  const key = frame.mask ? randomBytes(4) : undefined;
+  const key = frame.mask ? maskOf(frame.mask) : undefined;
   return Buffer.concat([
     Buffer.from([first]),
     lengthBytes(frame.length ?? body.length, frame.mask),

@@ -4,8 +4,16 @@
  * connection stays open, and is read, until the client leaves.
  */
 import { STATUS_CODES } from "node:http";
+import { gzipSync } from "node:zlib";
 import { sleep } from "../common/process.js";
-import { acceptOf, CLOSE, decode, encode, payload } from "./frames.js";
+import {
+  acceptOf,
+  CLOSE,
+  decode,
+  encode,
+  numbered,
+  payload,
+} from "./frames.js";
 
 /** Frames and bytes of requests that are kept for the report. */
 const KEPT = 1000;
@@ -110,9 +118,21 @@ export const STEPS = {
         await player.write(payload({ fill: Math.min(left, 1 << 20), byte }));
     },
   },
+  gzip: {
+    does: "n: so many bytes of zero, compressed",
+    run: (player, n, step) => {
+      step.made ??= gzipSync(Buffer.alloc(n));
+      return player.write(step.made);
+    },
+  },
   frame: {
-    does: "{ text | hex | base64 | fill, opcode, fin, rsv, mask, deflate, length }",
-    run: (player, frame) => player.write(encode(frame)),
+    does:
+      "{ text | hex | base64 | fill, tail, opcode, fin, rsv, mask, deflate, " +
+      'length }; count: so many, with their number for "#" in the text',
+    run: async (player, frame) => {
+      if (frame.count === undefined) return player.write(encode(frame));
+      for (const bytes of numbered(frame)) await player.write(bytes);
+    },
   },
   open: {
     does: "{ … }: an Engine.IO open packet, with these fields over the usual",

@@ -36,6 +36,19 @@ async function seen(steps, options) {
 }
 
 describe("a scripted peer", () => {
+  it("numbers frames, and puts what fills them between text", async () => {
+    const { messages } = await seen([
+      { upgrade: true },
+      { frame: { text: "n#", count: 1001 } },
+      { frame: { text: "a", fill: 3, byte: "b", tail: "c", deflate: false } },
+      { close: 1000 },
+      { end: true },
+    ]);
+    assert.equal(messages.length, 1002);
+    assert.equal(messages[1000], "n1000");
+    assert.equal(messages[1001], "abbbc");
+  });
+
   it("speaks websocket as told", async () => {
     const { messages, error, code, reason } = await seen(
       [
