@@ -186,6 +186,7 @@ build = {
     ["graphsocket.socketio.emit"] = "lua/graphsocket/socketio/emit.lua",
     ["graphsocket.socketio.emitter"] = "lua/graphsocket/socketio/emitter.lua",
     ["graphsocket.socketio.handshake"] = "lua/graphsocket/socketio/handshake.lua",
+    ["graphsocket.socketio.heartbeat"] = "lua/graphsocket/socketio/heartbeat.lua",
     ["graphsocket.socketio.join"] = "lua/graphsocket/socketio/join.lua",
     ["graphsocket.socketio.manager"] = "lua/graphsocket/socketio/manager.lua",
     ["graphsocket.socketio.packet"] = "lua/graphsocket/socketio/packet.lua",

@@ -352,6 +352,8 @@ static void connection_on_ping(void *user) {
   gs_connections *all = connection->all;
   gs_link *link = connection->link;
   atomic_store(&link->last_ping_at, gs_clock_epoch());
+  /* An idle connection wakes nobody who does not ask for it. */
+  if (!atomic_load(&link->tells_pings)) return;
   /* Counted as a message is: a server may send nothing but pings. Out of
    * memory, one goes unreported; it was answered all the same. */
   connection_count(connection, 0);

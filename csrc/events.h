@@ -6,7 +6,7 @@
 enum gs_event {
   GS_EVENT_OPEN = 1, /* fields: the Engine.IO handshake */
   GS_EVENT_MESSAGE,  /* the packet; GS_FLAG_BINARY */
-  GS_EVENT_PING,     /* empty: the server showed life */
+  GS_EVENT_PING,     /* empty: the server showed life; see gs_link */
   GS_EVENT_CLOSED,   /* fields: why; exactly once for each COMMAND_OPEN */
   GS_EVENT_RESPONSE, /* fields: http.h; exactly once for each COMMAND_REQUEST */
   GS_EVENT_CLOCK,    /* empty: the clock jumped, or the machine slept */

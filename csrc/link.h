@@ -23,6 +23,7 @@ typedef struct gs_link {
   atomic_size_t received_messages;
   atomic_size_t sent_messages;
   _Atomic double last_ping_at; /* epoch seconds; 0: never */
+  atomic_bool tells_pings; /* somebody in Lua listens: PING events are wanted */
 } gs_link;
 
 /* gs_link_new returns a link with one reference, or NULL when out of memory.

@@ -388,6 +388,16 @@ static int lgs_connection_writable(lua_State *L) {
   return 1;
 }
 
+/* connection:tell_pings(on) says whether each ping is to be an event. At first
+ * none is; stats() has the time of the last one in any case. */
+static int lgs_connection_tell_pings(lua_State *L) {
+  lgs_connection *self = lgs_check_connection(L);
+  if (self->link) {
+    atomic_store(&self->link->tells_pings, lua_toboolean(L, 2));
+  }
+  return 0;
+}
+
 /* connection:release(bytes) says that a message of that length was handled, or
  * a ping, which has none. */
 static int lgs_connection_release(lua_State *L) {
@@ -494,6 +504,7 @@ static const luaL_Reg connection_methods[] = {
     {"send", lgs_connection_send},
     {"writable", lgs_connection_writable},
     {"release", lgs_connection_release},
+    {"tell_pings", lgs_connection_tell_pings},
     {"close", lgs_connection_close},
     {"stats", lgs_connection_stats},
     {NULL, NULL},

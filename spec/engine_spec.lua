@@ -57,7 +57,6 @@ local function connect()
     self.connection:release(#data)
     if data == "raise" then error "a sink that raises" end
   end
-  function sink.on_ping() end
   function sink:on_close(fields) self.closes[#self.closes + 1] = fields end
   sink.connection = assert(engine.open({
     host = "127.0.0.1";

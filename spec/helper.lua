@@ -66,6 +66,24 @@ function M.eventually(condition, what)
 end
 process.eventually = M.eventually
 
+-- Waits, with the loop at rest, until value() has changed n times by the work of
+-- the I/O thread alone; fails if the loop is woken meanwhile. An event that was
+-- under way is over with the first change, before that.
+---@param n integer
+---@param value fun(): any
+function M.asleep(n, value)
+  local loop, first = require "graphsocket.loop", value()
+  M.eventually(function() return value() ~= first end, "the I/O thread works")
+  while loop.step(0) > 0 do end
+  local deadline, last = core.now() + M.TEST_TIMEOUT, value()
+  while n > 0 do
+    if core.poll(loop.fd(), 0.005) then error("the loop is woken", 2) end
+    if core.now() > deadline then error("the I/O thread has not worked", 2) end
+    local now = value()
+    if now ~= last then n, last = n - 1, now end
+  end
+end
+
 -- ---- Expected callbacks ----------------------------------------------------
 
 local expectations = {}

@@ -16,7 +16,6 @@ describe("graphsocket.line", function()
     _on_line_joined = function(_, l) told[#told + 1] = { "joined", l } end;
     _on_line_ended = function(_, l, ending) told[#told + 1] = { "ended", l, ending } end;
     _on_notification = function(_, data) told[#told + 1] = { "notification", data } end;
-    _on_ping = function() told[#told + 1] = { "ping" } end;
   }
 
   local lease = { endpoint = { open = function(_, opts)
@@ -42,16 +41,29 @@ describe("graphsocket.line", function()
     assert.same({ timeout = 5, reconnection = false }, given)
   end)
 
-  it("tells that it is joined, of notifications and of pings", function()
+  it("tells that it is joined, and of notifications", function()
     local l = open()
     assert.equal("connecting", l.state)
     socket:_call "connect"
     socket:_call("notification", "data")
-    socket.io:_call "ping"
     assert.same({ "joined", l }, told[1])
-    assert.same({ { "notification", "data" }, { "ping" } }, { told[2], told[3] })
+    assert.same({ "notification", "data" }, told[2])
     assert.equal("joined", l.state)
     assert.is_number(l.joined_at)
+  end)
+
+  it("knows of the server's heartbeat, also after the end, and listens to none", function()
+    local l = open()
+    assert.is_nil(l:last_ping_at())
+    socket.io.engine = { stats = function() return { last_ping_at = 12 } end }
+    socket.io:_call "open"
+    assert.equal(12, l:last_ping_at())
+    socket.io.engine = nil
+    assert.is_false(l:is_over())
+    l:close()
+    assert.is_true(l:is_over())
+    assert.equal(12, l:last_ping_at())
+    assert.is_false(socket.io:has_listeners "ping")
   end)
 
   it("tells of one end, however it comes, and closes the socket", function()

@@ -61,8 +61,8 @@ function Sink:on_ping()
 end
 function Sink:on_close(fields) self.closed = fields end
 
--- Connects. `opts` are the core's, and handle(sink, data), called before a
--- message counts as handled.
+-- Connects. `opts` are the core's; handle(sink, data), called before a message
+-- counts as handled; and tell_pings.
 ---@param peer table
 ---@param opts table|nil
 ---@return table sink
@@ -74,8 +74,9 @@ function peers.connect(_, peer, opts)
   for name, value in pairs(opts or {}) do all[name] = value end
   local sink = setmetatable({ messages = {}; handle = all.handle },
     { __index = Sink })
-  all.handle = nil
+  all.handle, all.tell_pings = nil, nil
   sink.connection = assert(engine.open(all, sink))
+  sink.connection:tell_pings(opts and opts.tell_pings)
   return sink
 end
 

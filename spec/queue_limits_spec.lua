@@ -57,15 +57,35 @@ describe("a connection's limit", function()
       end)
   end
 
-  it("max_queue holds for pings too", function()
-    local peer = servers:launch {
-      script = { { ["repeat"] = 2000; of = { { frame = { text = "2" } } } },
-        { frame = { text = "4the end" } } };
-    }
+  local PINGS = { { ["repeat"] = 2000; of = { { frame = { text = "2" } } } },
+    { frame = { text = "4the end" } } }
+
+  it("max_queue holds for pings that are told, too", function()
+    local peer = servers:launch { script = PINGS }
     local busy = busy_until_paused()
-    local sink = servers:connect(peer, { max_queue = 20000; handle = busy.handle })
+    local sink = servers:connect(peer, {
+      max_queue = 20000; handle = busy.handle; tell_pings = true;
+    })
     helper.eventually(function() return sink.messages[1] end, "the end has come")
     assert.is_true(busy.was_paused)
+    assert.equal(0, sink.connection:stats().queued_bytes)
+    sink.connection:close()
+    helper.eventually(function() return sink.closed end)
+  end)
+
+  it("max_queue does not hold for pings that nobody hears of", function()
+    local peer = servers:launch { script = PINGS }
+    local sink = servers:connect(peer, {
+      max_queue = 200; -- three events, with what each counts more than its bytes
+      handle = function(_, data) assert(data == "the end") end;
+    })
+    local reader = core.now() + helper.TEST_TIMEOUT
+    while sink.connection:stats().received_messages == 0 and core.now() < reader do
+      core.poll(-1, 0.001) -- nothing is handed out meanwhile
+    end
+    assert.equal(1, sink.connection:stats().received_messages)
+    assert.is_number(sink.connection:stats().last_ping_at)
+    helper.eventually(function() return sink.messages[1] end, "the end has come")
     assert.equal(0, sink.connection:stats().queued_bytes)
     sink.connection:close()
     helper.eventually(function() return sink.closed end)

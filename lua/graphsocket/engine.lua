@@ -213,12 +213,12 @@ end
 
 --- Begins to open a connection. It is closed when it is collected.
 ---@param options table the core's flat table
----@param sink table on_open(fields), on_message(data, binary), on_ping(),
---- on_close(fields), on_gone(), if it has that, once nothing is left to be sent,
---- and on_leave(), if it has that: the process ends, and of the connection's end
---- it is told on_gone() alone; referenced weakly: it is the sink that holds the
---- connection
----@return userdata|nil connection the core's: id send writable release close stats
+---@param sink table on_open(fields), on_message(data, binary), on_ping(), once
+--- connection:tell_pings(true) asked for that, on_close(fields), on_gone(), if it
+--- has that, once nothing is left to be sent, and on_leave(), if it has that: the
+--- process ends, and of the connection's end it is told on_gone() alone;
+--- referenced weakly: it is the sink that holds the connection
+---@return userdata|nil connection the core's: id send writable release tell_pings close stats
 ---@return table|nil err
 function engine.open(options, sink)
   local ok, err = engine.start()

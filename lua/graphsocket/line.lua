@@ -34,7 +34,7 @@ local function lost(reason, was_joined)
 end
 
 local function on_end(self, err, reason, details)
-  if self.state == "ended" or self.state == "closed" then return end
+  if self:is_over() then return end
   err = err or lost(reason, self.state == "joined")
   self.state = "ended"
   -- A socket may have failed and still keep its connection.
@@ -58,15 +58,16 @@ local function listen(self)
     on_end(self, details, reason, details)
   end)
   socket:on("notification", function(data) owner:_on_notification(data) end)
-  socket.io:on("ping", function() owner:_on_ping() end)
+  -- The socket has it no more when it has ended.
+  socket.io:on("open", function() self._connection = socket.io.engine end)
 end
 
 --- Opens a socket on the endpoint of a lease.
 ---@param lease graphsocket.lease
 ---@param opts table socket options
 ---@param owner table its methods _on_line_joined(line), _on_line_ended(line,
----  ending), _on_notification(data), which may wait, and _on_ping(); `ending`:
----  err, and reason and details as of "disconnect"
+---  ending) and _on_notification(data), which may wait; `ending`: err, and
+---  reason and details as of "disconnect"
 ---@return table|nil line
 ---@return graphsocket.error|nil the endpoint's URL cannot be used
 function line.open(lease, opts, owner)
@@ -86,6 +87,7 @@ function line.open(lease, opts, owner)
     joined_at = nil,   -- loop.now() seconds
     lease = lease,
     state = "connecting",
+    _connection = nil, -- while connected, and afterwards
     _owner = owner,
     _socket = socket,
   }, metatable)
@@ -99,6 +101,18 @@ function methods:close()
     self.state = "closed"
     self._socket:close()
   end
+end
+
+--- Whether nothing more comes of it.
+---@return boolean
+function methods:is_over()
+  return self.state == "ended" or self.state == "closed"
+end
+
+--- When the server last showed life; known after the end, too.
+---@return number|nil epoch seconds
+function methods:last_ping_at()
+  return self._connection and self._connection:stats().last_ping_at
 end
 
 return line

@@ -109,6 +109,7 @@ function subscription.new(client, what, values)
   self._last = {}            -- error, notification_at, ping_at
   self._lease = nil          -- of the next attempt; nil: it must fetch
   self._line = nil           -- the joined one
+  self._lines = {}           -- line -> true: those that can tell of pings
   self._linger = nil         -- timer of the replaced one
   self._next_at = nil        -- epoch seconds of the timer
   self._old_line = nil       -- the one that it replaced
@@ -243,12 +244,27 @@ local function on_connect_failed(self, a_lease, err)
   try_again(self, err)
 end
 
+-- When the server last showed life. The lines are asked for it: were they to
+-- tell, each heartbeat would wake the program.
+local function last_ping_at(self)
+  local newest = self._last.ping_at
+  for a_line in pairs(self._lines) do
+    local at = a_line:last_ping_at()
+    if at and at > (newest or 0) then newest = at end
+    if a_line:is_over() then self._lines[a_line] = nil end
+  end
+  self._last.ping_at = newest
+  return newest
+end
+
 local function connect(self, attempt, a_lease)
   drop_old_line(self)
+  last_ping_at(self) -- of the lines that are over
   self._lease = a_lease
   local err
   attempt.line, err = line.open(a_lease, self._socket_options, self)
   if not attempt.line then return on_connect_failed(self, a_lease, err) end
+  self._lines[attempt.line] = true
   update(self)
 end
 
@@ -313,11 +329,6 @@ function Subscription:_on_notification(data)
   self._counts.notifications = self._counts.notifications + #list
   self._last.notification_at = loop.time()
   self._outbox:notify(list)
-end
-
---- For a line.
-function Subscription:_on_ping()
-  self._last.ping_at = loop.time()
 end
 
 --- For a line.
@@ -420,7 +431,7 @@ function Subscription:stats()
     renewals = counts.renewals,
     notifications = counts.notifications,
     last_notification_at = last.notification_at,
-    last_ping_at = last.ping_at,
+    last_ping_at = last_ping_at(self),
     last_error = last.error,
   }
 end

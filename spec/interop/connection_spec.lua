@@ -326,6 +326,37 @@ describe("a connection", function()
     assert.is_number(socket:stats().engine.last_ping_at)
   end)
 
+  it("wakes the program for a heartbeat only while somebody listens to it", function()
+    local quick = servers:launch {
+      version = 4, options = { pingInterval = 20, pingTimeout = 5000 },
+    }
+    local socket = servers:connect(quick)
+    local manager = socket.io
+    await(socket, "connect")
+    local function last_ping_at() return socket:stats().engine.last_ping_at end
+    local told = 0
+    local function count() told = told + 1 end
+    local function until_told(times)
+      helper.eventually(function() return told >= times end, "pings are told")
+    end
+    helper.asleep(3, last_ping_at)
+    manager:once("ping", count)
+    until_told(1)
+    helper.asleep(3, last_ping_at)
+    assert.equal(1, told)
+    manager:on("ping", count):once("ping", count)
+    until_told(4)
+    manager:off("ping", count)
+    helper.asleep(3, last_ping_at)
+    manager:on("ping", count)
+    manager.engine:close() -- the next connection is one to listen to, too
+    local before = told
+    await(manager, "reconnect")
+    until_told(before + 2)
+    manager:off()
+    helper.asleep(3, last_ping_at)
+  end)
+
   it("should notice that the server has fallen silent", function()
     for _, version in ipairs { 4, 2 } do
       local quick = servers:launch {

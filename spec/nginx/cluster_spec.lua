@@ -1,9 +1,10 @@
--- graphsocket.nginx in a real nginx, without Graph.
+-- graphsocket.nginx in a real nginx; Graph's simulator is there for the idle one.
 
 local cluster = require "spec.nginx.cluster"
 local engine = require "graphsocket.engine"
 local helper = require "spec.helper"
 local loop = require "graphsocket.loop"
+local simulator = require "spec.simulator"
 
 -- It is the same nginx whatever runs this file, so once is enough.
 local missing = cluster.missing() or not jit and "that is run with LuaJIT"
@@ -203,9 +204,13 @@ describe("in a real nginx", function()
   end)
 
   it("an idle nginx writes nothing, and wakes only for its timers", function()
+    local graph = simulator.start("--ping-interval", "50")
+    finally(function() graph:stop() end)
     it_self = cluster.start {
-      code = [[
-        options.run, options.ttl = function() end, 30
+      code = ([[
+        local client = graphsocket.new { base_url = %q, token = %q, ca_file = %q }
+        options.run = function() return client:subscribe "/me/drive/root" end
+        options.ttl = 30
         local every = ngx.timer.every
         ngx.timer.every = function(seconds, fn, ...)
           return every(seconds, function(...)
@@ -213,9 +218,14 @@ describe("in a real nginx", function()
             return fn(...)
           end, ...)
         end
-      ]],
+      ]]):format(graph.graph, graph.token, graph.ca),
     }
-    it_self:until_owner()
+    local function last_ping_at()
+      local source = it_self:any_stats().sources[1]
+      return source and source.last_ping_at
+    end
+    -- Its first time is in what the owner's timer notes: the start is over.
+    local first_ping_at = helper.eventually(last_ping_at, "the service is heard")
     -- How often the workers have fallen asleep.
     local function sleeps()
       local sum = 0
@@ -226,16 +236,15 @@ describe("in a real nginx", function()
       return sum
     end
     local function timers() return it_self:dump().seen.timers or 0 end
-    local function until_woken(times)
-      local before = sleeps()
-      helper.eventually(function() return sleeps() >= before + times end, "they wake")
-    end
-    until_woken(3) -- the start is over
-    local before = timers()
-    until_woken(4)
+    local timers_before, sleeps_before = timers(), sleeps()
+    helper.eventually(function() return sleeps() >= sleeps_before + 4 end, "they wake")
     -- One wake may be the end of the request that read the count.
-    assert.is_true(timers() >= before + 3)
+    assert.is_true(timers() >= timers_before + 3)
+    helper.eventually(function() return last_ping_at() > first_ping_at end,
+      "the service has been heard meanwhile")
     assert.same({}, it_self.nginx:complaints())
+    it_self:stop() -- before the service, whose end it would tell of
+    it_self = nil
   end)
 
   it("a worker that runs out of connections goes on, and keeps its ownership", function()

@@ -13,6 +13,7 @@ describe("a connection", function()
       _on_opened = function() log[#log + 1] = "opened" end;
       _on_packet = function(_, p) log[#log + 1] = p end;
       _on_ping = function() log[#log + 1] = "ping" end;
+      _wants_pings = function() return true end;
       _on_bad_packet = function(_, from, message)
         log[#log + 1] = { from, message }
       end;

@@ -54,6 +54,20 @@ describe("an emitter", function()
     assert.equal(1, #thing:listeners "foo")
   end)
 
+  it("tells its owner after each change of who listens", function()
+    local log = {}
+    function thing:_on_listeners_changed()
+      log[#log + 1] = tostring(self:has_listeners "foo")
+    end
+    local one = handler "one"
+    thing:on("foo", one):off("foo", one)
+    thing:once("foo", one):_call "foo"
+    thing:on("foo", one):off "foo"
+    thing:on("foo", one):off()
+    assert.equal("true false true false true false true false",
+      table.concat(log, " "))
+  end)
+
   it("removes all handlers of an event, or of all", function()
     thing:on("foo", handler "foo"):on("bar", handler "bar"):off "foo"
     assert.is_false(thing:has_listeners "foo")

@@ -52,6 +52,10 @@ function Peer:release(bytes)
   self.releases = self.releases + 1
 end
 
+function Peer:tell_pings(wanted)
+  self.tells_pings = wanted
+end
+
 function Peer:stats()
   return { received_messages = self.said }
 end
@@ -116,8 +120,9 @@ function Peer:burst(texts)
   return self
 end
 
+-- The server shows life.
 function Peer:ping()
-  self.sink:on_ping()
+  if self.tells_pings then self.sink:on_ping() end
   peer.settle()
   return self
 end
@@ -233,6 +238,7 @@ function peer.install()
       said = 0;                -- messages
       sent = {};
       sink = sink;
+      tells_pings = false;
     }, peer_metatable)
     peers.list[#peers.list + 1] = made
     return made

@@ -23,7 +23,8 @@ local Connection = {}
 local metatable = { __name = "graphsocket.connection", __index = Connection }
 
 --- Begins to connect. The manager is told by _on_opened(), _on_packet(p),
---- _on_ping(), _on_bad_packet(connection, message) and _on_ended(fields).
+--- _on_bad_packet(connection, message), _on_ended(fields), and, while its
+--- _wants_pings() says so, _on_ping().
 ---@param manager table
 ---@param options table flat options of the core, by handshake.lua
 ---@param query string|nil the query of the URL and the options
@@ -44,6 +45,7 @@ function connection.open(manager, options, query)
   local core, err = engine.open(options, self)
   if not core then return nil, err end
   self._core = core
+  self:tell_pings(manager:_wants_pings())
   return self
 end
 
@@ -124,6 +126,12 @@ end
 ---@return boolean
 function Connection:writable()
   return self._core:writable()
+end
+
+--- Has the manager told of pings from now on, or no more. Each one wakes Lua.
+---@param wanted boolean
+function Connection:tell_pings(wanted)
+  self._core:tell_pings(wanted)
 end
 
 --- Says that a packet does not wait for its handler any more.

@@ -10,6 +10,9 @@
 -- list is never changed once it is made: each change makes a new one, so that a
 -- delivery can walk its list while handlers come and go, without a copy for
 -- every event.
+--
+-- An owner that gets an event only while somebody listens to it has a method
+-- _on_listeners_changed(): it is called after each change.
 
 local loop = require "graphsocket.loop"
 
@@ -68,6 +71,11 @@ local function without(list, handler)
   return copy
 end
 
+local function set_list(self, event, list)
+  self._listeners[event] = list or nil
+  if self._on_listeners_changed then self:_on_listeners_changed() end
+end
+
 local function check_event(event, method)
   if type(event) == "string" then return end
   -- What "on" gets in the place of a name if it is called with a dot.
@@ -91,7 +99,7 @@ end
 function Emitter:on(event, handler)
   check_event(event, "on")
   check_handler(handler, 2, "on")
-  self._listeners[event] = with(self._listeners[event], handler)
+  set_list(self, event, with(self._listeners[event], handler))
   return self
 end
 
@@ -102,8 +110,7 @@ end
 function Emitter:once(event, handler)
   check_event(event, "once")
   check_handler(handler, 2, "once")
-  self._listeners[event] =
-    with(self._listeners[event], { handler = handler })
+  set_list(self, event, with(self._listeners[event], { handler = handler }))
   return self
 end
 
@@ -113,16 +120,13 @@ end
 ---@return table self
 function Emitter:off(event, handler)
   if event == nil then
-    self._listeners = {}
+    for name in pairs(self._listeners) do set_list(self, name, nil) end
     return self
   end
   check_event(event, "off")
-  if handler == nil then
-    self._listeners[event] = nil
-    return self
-  end
-  check_handler(handler, 2, "off")
-  self._listeners[event] = without(self._listeners[event], handler) or nil
+  if handler ~= nil then check_handler(handler, 2, "off") end
+  set_list(self, event,
+    handler ~= nil and without(self._listeners[event], handler))
   return self
 end
 
@@ -154,7 +158,7 @@ local function take_once(self, event, entry)
   local list = self._listeners[event]
   for i = 1, list and #list or 0 do
     if list[i] == entry then
-      self._listeners[event] = without(list, entry) or nil
+      set_list(self, event, without(list, entry))
       return true
     end
   end

@@ -57,6 +57,7 @@ local core = require "graphsocket.core"
 local emitter = require "graphsocket.socketio.emitter"
 local errors = require "graphsocket.errors"
 local handshake = require "graphsocket.socketio.handshake"
+local heartbeat = require "graphsocket.socketio.heartbeat"
 local loop = require "graphsocket.loop"
 local options = require "graphsocket.options"
 local packet = require "graphsocket.socketio.packet"
@@ -69,7 +70,7 @@ local EVENT = packet.EVENT
 local manager = {}
 
 local Manager = {}
-emitter.extend(Manager, emitter.methods, settings.methods)
+emitter.extend(Manager, emitter.methods, heartbeat.methods, settings.methods)
 
 local metatable = { __name = "graphsocket.manager", __index = Manager }
 
@@ -281,11 +282,6 @@ function Manager:_on_opened()
     self._backoff:reset()
     tell(self, "reconnect", attempts)
   end
-end
-
---- The server showed life.
-function Manager:_on_ping()
-  tell(self, "ping")
 end
 
 --- The connection has ended, or was never made.
