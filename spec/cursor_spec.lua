@@ -137,7 +137,8 @@ describe("graphsocket.cursor", function()
     it("whole, but without a place", function()
       for _, body in ipairs {
         "[]", "null", "1", "{", '{"link":1}', '{"link":"x","proven":1}',
-        '{"link":"x","synced_at":"y"}',
+        '{"link":"x","synced_at":"y"}', '{"link":"x","synced_at":1e999}',
+        ('{"host":"%s","resource":"%s","link":"\255"}'):format(WHOSE.host, WHOSE.resource),
       } do
         -- The checksum of this body, as the module makes it.
         local sum = #body

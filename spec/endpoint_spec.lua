@@ -70,6 +70,18 @@ describe("an endpoint", function()
     end
   end)
 
+  it("is not made of a URL whose path is no namespace, which would raise when it is opened",
+    function()
+      for _, path in ipairs { "/a,b", "/" .. ("a"):rep(1024) } do
+        body.notificationUrl = "https://x.svc.ms" .. path .. "?token=s3cr3t"
+        local endpoint, err = get()
+        assert.is_nil(endpoint)
+        assert.equal("protocol", err.kind)
+        assert.matches("the path of the notificationUrl is no namespace", err.message, 1, true)
+        assert.is_nil(tostring(err):find("s3cr3t", 1, true))
+      end
+    end)
+
   it("is not made without a notificationUrl, and the error says why that may be",
     function()
       body.notificationUrl = nil

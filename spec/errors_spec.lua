@@ -122,6 +122,8 @@ describe("graphsocket.errors", function()
       "refresh_token=s3cr3t&grant_type=refresh_token",
       "token=s3cr3t",
       "eyJ0eXAi.eyJzdWIi-s3cr3t.sig_s3cr3t",
+      "of a.b.eyJ0eXAi.eyJzdWIi-s3cr3t.sig_s3cr3t",
+      ("a "):rep(8190) .. "https://user:s3cr3t@proxy:3128/",
     }
     for _, text in ipairs(cases) do
       it("hides the secret in: " .. text:gsub(SECRET, "…"), function()

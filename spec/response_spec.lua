@@ -5,6 +5,8 @@ describe("graphsocket.response", function()
     assert.same({ ["retry-after"] = "5", via = "1.1 a, 1.1 b", empty = "" },
       response.headers "Retry-AFTER:  5 \r\nVia: 1.1 a\r\nno header\r\nVIA: 1.1 b\r\nEmpty:\r\n")
     assert.same({}, response.headers(nil))
+    local long = "a" .. (" "):rep(500000) .. "b"
+    assert.same({ x = long }, response.headers("X: " .. long .. "  \r\n"))
   end)
 
   describe("reads Retry-After", function()

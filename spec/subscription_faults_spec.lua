@@ -485,8 +485,8 @@ describe("a subscription", function()
       sim:fault { on = "subscription",
         merge = { notificationUrl = sim.socket .. "/a,b?token=s3cret" } }
       local s = joined()
-      assert.equal(1, s:count "connect_error")
-      assert.is_nil(tostring(s:all "connect_error"[1]):find("s3cret", 1, true))
+      assert.equal(1, s:count "error")
+      assert.is_nil(tostring(s:all "error"[1]):find("s3cret", 1, true))
       assert.equal(2, gets())
       s:close()
     end)

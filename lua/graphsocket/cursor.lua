@@ -22,6 +22,9 @@ local HEAD = "graphsocket watch, version "
 local VERSION = 1
 local MODE = 384 -- 0600
 
+--- Latest time that a place may name, in epoch seconds.
+local MAX_TIME = 1e12
+
 --- Longest text that is read, in bytes. A link has a few hundred.
 local MAX_BYTES = 1024 * 1024
 
@@ -80,10 +83,12 @@ local function decode(text, identity)
   if not version or not sum or checksum(body) ~= sum then
     return nil, "damaged", "is damaged" .. ANEW
   end
-  local saved = json.decode(body)
+  -- What could not be saved again was not saved by us.
+  local saved = core.utf8_valid(body) and json.decode(body)
   if type(saved) ~= "table" or type(saved.link) ~= "string"
     or type(saved.proven or "") ~= "string"
-    or type(saved.synced_at or 0) ~= "number" then
+    or type(saved.synced_at or 0) ~= "number"
+    or math.abs(saved.synced_at or 0) > MAX_TIME then
     return nil, "damaged", "is damaged" .. ANEW
   end
   for _, what in ipairs { "resource", "host" } do

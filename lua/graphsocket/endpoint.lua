@@ -10,6 +10,7 @@ local core = require "graphsocket.core"
 local date = require "graphsocket.date"
 local errors = require "graphsocket.errors"
 local options = require "graphsocket.options"
+local socket_url = require "graphsocket.socketio.url"
 local url = require "graphsocket.url"
 
 local endpoint = {}
@@ -78,6 +79,11 @@ local function read_url(text, is_insecure, hosts)
   end
   local fault = endpoint.host_fault(parts, is_insecure, hosts)
   if fault then return nil, "the notificationUrl " .. fault end
+  -- To open it must not raise: it is no mistake of the script.
+  fault = socket_url.namespace_fault(parts.path)
+  if fault then
+    return nil, "the path of the notificationUrl is no namespace: " .. fault
+  end
   return parts
 end
 

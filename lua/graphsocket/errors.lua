@@ -14,6 +14,9 @@ local errors = {}
 --- Longest message kept, in bytes: an error is a line in a log, not a page.
 local MAX_MESSAGE = 600
 
+--- Longest text that is searched for secrets, in bytes; the rest is dropped.
+local MAX_TEXT = 16 * 1024
+
 local KINDS = {
   usage = true, auth = true, graph = true, http = true, network = true,
   tls = true, timeout = true, protocol = true, closed = true, state = true,
@@ -44,19 +47,27 @@ local function any_case(name)
   end))
 end
 
+-- The text may be a hostile server's: no rule may begin at each byte of a run
+-- and look through the rest of it: those that look far begin at the frontier of
+-- the run, or take it in whole.
 local RULES = {
   -- Credentials in a URL.
-  { "(%a[%w+.-]*://)[^%s/?#@\"']*@", "%1…@" },
+  { "(%f[%w+.-][%w+.-]+://)[^%s/?#@\"']*@", "%1…@" },
   -- The query and the fragment of a URL or of a path: the notification URL
   -- authorises by its query alone, and a delta link's is a cursor.
   { "([%w/_.%-%%)%]:~])%?[^%s\"'<>`]+", "%1?…" },
-  { "(://[^%s\"'<>`#]*)#[^%s\"'<>`]+", "%1#…" },
+  { "([^%s\"'<>`#]+)(#?[^%s\"'<>`]*)", function(before, fragment)
+    return #fragment > 1 and before:find("://", 1, true) and before .. "#…"
+  end },
   -- The cursor in OData's function form, delta(token='…').
   { "(%(" .. any_case "token" .. "=)[^%s)]*", "%1…" },
   { "(" .. any_case "bearer" .. "%s+)[^%s\"',;]+", "%1…" },
   { "(" .. any_case "basic" .. "%s+)[%w+/=_-]+=", "%1…" },
   -- A JSON Web Token, wherever it stands.
-  { "eyJ[%w_-]+%.[%w_%-.=]+", "…" },
+  { "%f[%w_-][%w_-]+%.[%w_%-.=]+", function(words)
+    local at = words:find("eyJ", 1, true)
+    return at and words:find(".", at + 4, true) and words:sub(1, at - 1) .. "…"
+  end },
 }
 for _, name in ipairs(SECRET_HEADERS) do
   RULES[#RULES + 1] = { "(" .. any_case(name) .. ":%s*)[^\r\n]*", "%1…" }
@@ -76,6 +87,10 @@ end
 ---@return string
 function errors.redact(text)
   text = tostring(text)
+  if #text > MAX_TEXT then
+    -- Of a word that is cut no rule may know any more that it is a secret.
+    text = (text:sub(1, MAX_TEXT):match("^(.*)%s") or "") .. " …"
+  end
   for i = 1, #RULES do
     text = text:gsub(RULES[i][1], RULES[i][2])
   end

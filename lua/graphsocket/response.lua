@@ -48,8 +48,10 @@ end
 function response.headers(text)
   local headers = {}
   for line in (text or ""):gmatch("[^\r\n]+") do
-    local name, value = line:match("^([^:%s]+):%s*(.-)%s*$")
+    local name, value = line:match("^([^:%s]+):%s*(.*)$")
     if name then
+      -- From the end: "(.-)%s*$" would try each of a million spaces inside.
+      value = value:match("^.*%S") or ""
       name = name:lower()
       headers[name] = headers[name] and headers[name] .. ", " .. value or value
     end

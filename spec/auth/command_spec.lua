@@ -25,6 +25,9 @@ describe("auth.command", function()
         { '{"credential":{"access_token":"abc","token_expiry":"'
           .. os.date("!%Y-%m-%dT%H:%M:%SZ", now + 500) .. '"}}', 500 },
         { '{"token":"abc"}', 300 },
+        { '{"token":"abc","expires_on":1e999}', 300 },
+        { '{"token":"abc","expires_in":"1e999","expiresOn":{}}', 300 },
+        { '{"token":"abc","expiresOn":"99999999999999-01-01 00:00:00"}', 300 },
       }
       for _, case in ipairs(cases) do
         local token, life = command.parse(case[1])

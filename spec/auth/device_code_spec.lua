@@ -294,6 +294,8 @@ describe("auth.device_code", function()
         login_service(function(n) return login.tokens(n) end)
         for text, why in pairs {
           ["{"] = "is damaged", [""] = "is damaged", ["[]"] = "is damaged",
+          ['{"version":1,"client_id":"app","tenant":"common","refresh_token":{}}'] = "is damaged",
+          ['{"version":1,"client_id":"app","tenant":"common","access_token":5}'] = "is damaged",
           ['{"version":2}'] = "newer graphsocket",
           ['{"version":1,"client_id":"b","tenant":"common"}'] = "belongs to",
           ['{"version":1,"client_id":"app","tenant":"x"}'] = "belongs to",

@@ -52,7 +52,9 @@ local function load(values)
     return nil, state_error(path, "cannot be read: " .. message)
   end
   local saved = json.decode(text)
-  if type(saved) ~= "table" or type(saved.version) ~= "number" then
+  if type(saved) ~= "table" or type(saved.version) ~= "number"
+    or type(saved.access_token or "") ~= "string"
+    or type(saved.refresh_token or "") ~= "string" then
     return nil, state_error(path, "is damaged: remove it and sign in again")
   end
   if saved.version > VERSION then
@@ -84,7 +86,7 @@ end
 -- The access token of the file, if it has life left and is not the one that
 -- was refused: another process may have got a new one meanwhile.
 local function saved_token(saved, ask)
-  local left = (tonumber(saved.expires_at) or 0) - loop.time()
+  local left = (source.seconds(saved.expires_at) or 0) - loop.time()
   local is_other = ask.rejected and saved.access_token ~= ask.rejected
   if not saved.access_token or left <= source.MARGIN or ask.claims
     or (ask.force and not is_other) then

@@ -27,7 +27,7 @@ local LOOK, LOOK_MAX = 0.01, 0.2
 -- az before 2.54 gives the local time without saying so.
 local function from_local_time(text)
   local year, month, day, hour, minute, second =
-    text:match("^(%d+)-(%d+)-(%d+)[T ](%d+):(%d+):(%d+)[.%d]*$")
+    text:match("^(%d%d%d%d)-(%d%d)-(%d%d)[T ](%d%d):(%d%d):(%d%d)[.%d]*$")
   return year and os.time {
     year = year, month = month, day = day,
     hour = hour, min = minute, sec = second,
@@ -36,9 +36,9 @@ end
 
 -- The life that a JSON answer states, in seconds, or nil.
 local function life_of(answer)
-  local expires_in = tonumber(answer.expires_in)
+  local expires_in = source.seconds(answer.expires_in)
   if expires_in then return expires_in end
-  local at = tonumber(answer.expires_on)
+  local at = source.seconds(answer.expires_on)
   if not at then
     local text = answer.expiresOn or answer.token_expiry or answer.expires_on
     if type(text) ~= "string" then return nil end
@@ -52,7 +52,7 @@ end
 ---@return string|nil token
 ---@return number|string expires_in, or what is wrong
 function command.parse(text)
-  text = text:gsub("^%s+", ""):gsub("%s+$", "")
+  text = text:match("^%s*(.*%S)") or ""
   if text:sub(1, 1) ~= "{" then
     if text == "" then return nil, "printed nothing" end
     if text:find("%s") then

@@ -8,6 +8,7 @@ local json = require "graphsocket.json"
 local loop = require "graphsocket.loop"
 local request = require "graphsocket.request"
 local response = require "graphsocket.response"
+local source = require "graphsocket.auth.source"
 local url = require "graphsocket.url"
 
 local login = {}
@@ -162,7 +163,7 @@ function login.tokens(body, what)
   end
   return {
     access_token = body.access_token,
-    expires_in = tonumber(body.expires_in) or 3600,
+    expires_in = source.seconds(body.expires_in) or 3600,
     refresh_token = type(body.refresh_token) == "string"
       and body.refresh_token or nil,
   }

@@ -55,6 +55,15 @@ function source.fault(token)
   end
 end
 
+--- Reads seconds as login services and programs write them: a number, or one
+--- in a string. What is beyond all numbers (1e999) is none.
+---@param value any
+---@return number|nil
+function source.seconds(value)
+  local seconds = tonumber(value)
+  if seconds and math.abs(seconds) < math.huge then return seconds end
+end
+
 --- Makes a source.
 ---@param fields table name (for messages), fetch(ask) -> token[, expires_in] |
 ---  nil, err, where ask is {force, rejected, claims, context, scope}; timeout
