@@ -67,7 +67,7 @@ LUA_FILES = $(patsubst lua/%,%,$(shell find lua -name '*.lua'))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all demo live test check setup lint unit servers spec browser hostile asan tsan valgrind gc-torture \
-  fuzz coverage docs bench dist deb install uninstall clean help FORCE
+  fuzz fuzz-coverage coverage docs bench dist deb install uninstall clean help FORCE
 
 all: ## build the C core for LUA (default 5.4) into build/
 	@scripts/setup --check build $(subst 5.,lua5.,$(LUA))
@@ -134,9 +134,12 @@ $(HOST) $(STATES): $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) $$(pkg-config --cflags $(LUA_PC)) $(filter %.c,$^) $$(pkg-config --libs $(LUA_PC)) -Wl,-E -o $@
 
-$(BUILD)/target/%: spec/fuzz/%.c $(ARCHIVE)
+# The targets of Lua code have an interpreter of their own. With gcc, spec/fuzz/replay.c stands for the fuzzer.
+FUZZ_LUA = $$(pkg-config --cflags --libs lua5.4) -lm
+$(BUILD)/target/%: spec/fuzz/%.c $(BINDING) $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(Q)$(COMPILE) $(library_cflags) -Icsrc -Ispec/c -fsanitize=fuzzer $< $(ARCHIVE) $(library_libs) -o $@
+	$(Q)$(COMPILE) $(library_cflags) -Icsrc -Ispec/c $(if $(COVERAGE),spec/fuzz/replay.c,-fsanitize=fuzzer) $< $(BINDING) \
+	  $(ARCHIVE) $(library_libs) $(FUZZ_LUA) -o $@
 
 -include $(wildcard $(BUILD)/obj/*.d $(BUILD)/*/obj/*.d $(BUILD)/unit/*.d $(BUILD)/target/*.d)
 
@@ -193,16 +196,28 @@ hostile: $(CORE) ## attack SOCKETS (20) at once in each way of spec/hostile.lua;
 	@$(LUA_BIN) scripts/hostile.lua $(SOCKETS)
 
 FUZZ_SECONDS ?= 60
-fuzz: ## fuzz each parser for FUZZ_SECONDS (60) from its corpus
+fuzz: ## fuzz each parser for FUZZ_SECONDS (60), from its corpus in spec/fuzz/corpus
 	@scripts/setup fuzz
 	@$(MAKE) --no-print-directory CC=clang BUILD=build/fuzz SANITIZE="fuzzer-no-link address undefined" run-fuzz
 
-.PHONY: run-fuzz
+.PHONY: run-fuzz replay-corpora
 run-fuzz: $(FUZZERS)
-	@for target in $^; do name=$${target##*/fuzz_}; echo "== fuzz $$name, $(FUZZ_SECONDS) s"; \
-	  mkdir -p $(BUILD)/found/$$name; cd $(BUILD)/found || exit; \
-	  $(CURDIR)/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -verbosity=0 -print_final_stats=1 \
-	    $$name $(CURDIR)/spec/fuzz/corpus/$$name || exit; cd $(CURDIR); done
+	@scripts/fuzz $(BUILD) $(FUZZ_SECONDS) $^
+
+# What the corpora are for; the rest of these files is reached by specs alone.
+FUZZED = $(patsubst %,csrc/%.c,buf engineio fields lua_codec packet url utf8)
+FUZZED_LUA = $(patsubst %,lua/graphsocket/%.lua,auth/cache auth/command auth/login cursor date delta endpoint errors json \
+  notification resource response socketio/binary socketio/packet socketio/url)
+fuzz-coverage: ## lines that the committed corpora of the fuzz targets reach
+	@scripts/setup fuzz
+	@find build/fuzz-coverage -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) --no-print-directory BUILD=build/fuzz-coverage COVERAGE=1 CFLAGS="-O0 -g" replay-corpora
+	@scripts/coverage build/fuzz-coverage | grep -F $(FUZZED:%=-e %)
+	@scripts/fuzz-lines build/fuzz-coverage/lines $(FUZZED_LUA)
+
+replay-corpora: $(FUZZERS)
+	@rm -f $(BUILD)/lines
+	@for target in $^; do FUZZ_COVERAGE=$(BUILD)/lines $$target spec/fuzz/corpus/$${target##*/fuzz_}/* || exit; done
 
 coverage: ## lines of each C file that the units and specs reach
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true

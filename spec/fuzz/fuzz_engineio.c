@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "recorder.h"
+#include "require.h"
 
 enum cutting { WHOLE, PIECES, BYTES, CUTTINGS };
 
@@ -25,14 +26,6 @@ struct play {
   enum cutting cutting;
   uint64_t now_ms;
 };
-
-#define REQUIRE(condition)                         \
-  do {                                             \
-    if (!(condition)) {                            \
-      fprintf(stderr, "not so: %s\n", #condition); \
-      abort();                                     \
-    }                                              \
-  } while (0)
 
 static uint8_t take_byte(struct input *input) {
   if (!input->len) return 0;

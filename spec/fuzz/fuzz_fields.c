@@ -15,14 +15,7 @@
 #include <string.h>
 
 #include "errors.h"
-
-#define REQUIRE(condition)                         \
-  do {                                             \
-    if (!(condition)) {                            \
-      fprintf(stderr, "not so: %s\n", #condition); \
-      abort();                                     \
-    }                                              \
-  } while (0)
+#include "require.h"
 
 static int put(gs_buf *out, const gs_field *field) {
   switch (field->type) {

@@ -14,14 +14,7 @@
 #include <string.h>
 
 #include "errors.h"
-
-#define REQUIRE(condition)                         \
-  do {                                             \
-    if (!(condition)) {                            \
-      fprintf(stderr, "not so: %s\n", #condition); \
-      abort();                                     \
-    }                                              \
-  } while (0)
+#include "require.h"
 
 static void check_parts(const char *text, size_t len, const gs_packet *packet) {
   REQUIRE(packet->type >= GS_PACKET_CONNECT);

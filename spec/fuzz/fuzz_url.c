@@ -15,14 +15,7 @@
 
 #include "errors.h"
 #include "fields.h"
-
-#define REQUIRE(condition)                         \
-  do {                                             \
-    if (!(condition)) {                            \
-      fprintf(stderr, "not so: %s\n", #condition); \
-      abort();                                     \
-    }                                              \
-  } while (0)
+#include "require.h"
 
 static const char *part(const gs_buf *fields, const char *key) {
   return gs_fields_get_text(fields->data, fields->len, key, NULL);
