@@ -18,7 +18,8 @@ describe("the pace", function()
   local function writer(count)
     local state = { sent = 0 }
     loop.spawn(function()
-      for _ = 1, count do
+      -- No "for": LuaJIT 2.1.0-beta3 miscounts one that yields on its way.
+      while state.sent < count do
         keeper:keep(state.sent)
         state.sent = state.sent + 1
       end
