@@ -21,6 +21,7 @@ local subscription = client:subscribe "/me/drive/root"
 subscription:on("notification", function(notification)
   changes = changes + 1
   print("changed", notification.resource)
+  if changes == wanted then subscription:close() end -- one step may bring several
 end)
 
 local server = assert(socket.bind("127.0.0.1", 0))
@@ -38,4 +39,3 @@ while changes < wanted do
   end
   graphsocket.step(0)
 end
-subscription:close()

@@ -23,6 +23,7 @@ local subscription = client:subscribe "/me/drive/root"
 subscription:on("notification", function(notification)
   print("changed", notification.resource)
   wanted = wanted - 1
+  if wanted == 0 then subscription:close() end -- one step may bring several
 end)
 
 local ticks = 0
@@ -35,7 +36,6 @@ controller:wrap(function()
       ticks = ticks + 1
     end
   end
-  subscription:close()
 end)
 
 assert(controller:loop())
