@@ -35,12 +35,15 @@ function battery.define(host)
   it("runs tasks, timers and queues in run(), which returns when all is done", function()
     assert.equal("task\nqueued\ntimer\nrun returned\nhost returned\n", run [[
       in_host(function()
-        local held = {}
+        local held, queue = {}, loop.queue()
         loop.run(function()
           loop.hold(held)
-          loop.spawn(function() loop.sleep(0.01) print "task" end)
-          loop.queue():push(function() loop.sleep(0.03) print "queued" end)
-          loop.timer(0.05, function() print "timer" loop.release(held) end)
+          local task = loop.spawn(function() loop.sleep(0.01) print "task" end)
+          queue:push(function()
+            task:await()
+            print "queued"
+            loop.timer(0.01, function() print "timer" loop.release(held) end)
+          end)
         end)
         print "run returned"
         finish()
