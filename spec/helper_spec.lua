@@ -1,12 +1,13 @@
 local helper = require "spec.helper"
 
--- Runs a spec of its own under the same busted, interpreter and core.
+-- Runs a spec of its own under the same busted, interpreter and core. One that
+-- waits in vain says for how long, by helper.TEST_TIMEOUT, when all has begun.
 local function run_spec(source, build)
   local path = helper.scratch "inner_spec.lua"
   helper.write(path, source)
   local code, out, err = helper.run {
     helper.interpreter(), "scripts/busted.lua", path;
-    env = { SPEC_TIMEOUT = "0.2", BUILD = build };
+    env = { BUILD = build };
   }
   return code, out .. err
 end
@@ -16,9 +17,20 @@ describe("spec.helper", function()
     local code, out = run_spec [[
       local helper = require "spec.helper"
       it("is tidy", function() io.open("/dev/null"):close() end)
-      it("calls back", function() helper.expect(nil, 2)() end)
+      it("calls back", function() helper.expect(nil, 1)() end)
     ]]
-    -- The second test announced two calls and made one.
+    assert.equal(0, code, out)
+    assert.matches("2 successes", out, 1, true)
+  end)
+
+  it("fails a spec whose callback comes once too rarely", function()
+    local code, out = run_spec [[
+      local helper = require "spec.helper"
+      it("calls", function()
+        helper.TEST_TIMEOUT = 0.1
+        helper.expect(nil, 2)()
+      end)
+    ]]
     assert.equal(1, code)
     assert.matches("called 1 times, expected 2", out, 1, true)
     assert.not_matches("left behind", out, 1, true)
@@ -26,8 +38,11 @@ describe("spec.helper", function()
 
   it("fails a spec that leaves a file open", function()
     local code, out = run_spec [[
-      require "spec.helper"
-      it("leaks", function() LEAKED = io.open "/dev/null" end)
+      local helper = require "spec.helper"
+      it("leaks", function()
+        helper.TEST_TIMEOUT = 0.1
+        LEAKED = io.open "/dev/null"
+      end)
     ]]
     assert.equal(1, code)
     assert.matches("left behind: fd %d+ %(/dev/null%)", out)
@@ -67,7 +82,10 @@ describe("spec.helper", function()
   it("says what it waited for in vain", function()
     local code, out = run_spec [[
       local helper = require "spec.helper"
-      it("waits", function() helper.eventually(function() end, "pigs fly") end)
+      it("waits", function()
+        helper.TEST_TIMEOUT = 0.1
+        helper.eventually(function() end, "pigs fly")
+      end)
     ]]
     assert.equal(1, code)
     assert.matches("waited [%d.]+ s in vain until pigs fly", out)
