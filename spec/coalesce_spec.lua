@@ -2,6 +2,8 @@ local coalesce = require "graphsocket.coalesce"
 local helper = require "spec.helper"
 
 describe("graphsocket.coalesce", function()
+  helper.in_frozen_time()
+
   local given
 
   -- Takes at once, as an owner does that is not busy.

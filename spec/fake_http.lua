@@ -1,5 +1,6 @@
 -- Graph without a network: stands in for the engine's requests, so that hours
--- of back-off and Retry-After pass in virtual time and every request is seen.
+-- of back-off and Retry-After pass in virtual time and every request is seen. The
+-- clock stands still but for helper.advance.
 -- Only for what needs that; whatever the simulator can show is shown there.
 
 local engine = require "graphsocket.engine"
@@ -26,6 +27,7 @@ end
 ---@param answer function
 ---@return table seen every request: its fields, `at` (loop.now()), `cancelled`
 function M.start(answer)
+  helper.freeze()
   local seen = {}
   engine.request_start = function(fields, callback)
     local request = { at = loop.now(), cancelled = false }
@@ -69,6 +71,7 @@ end
 
 function M.stop()
   engine.request_start = real
+  helper.thaw()
 end
 
 return M

@@ -33,6 +33,9 @@ if os.getenv "SPEC_GC" == "torture" then
   collectgarbage("setstepmul", 10000)
 end
 
+-- The machine's clocks, which freeze() hides from the library.
+local machine_now, machine_time = core.now, core.time
+
 -- ---- Waiting ---------------------------------------------------------------
 
 -- Lets the library work for a moment, in whichever way suits the caller.
@@ -53,11 +56,11 @@ end
 ---@param what string|nil what is waited for, for the error
 ---@return any value what condition returned
 function M.eventually(condition, what)
-  local deadline = core.now() + M.TEST_TIMEOUT   -- not moved by loop.skew()
+  local deadline = machine_now() + M.TEST_TIMEOUT
   while true do
     local value = condition()
     if value then return value end
-    if core.now() > deadline then
+    if machine_now() > deadline then
       error(("waited %g s in vain until %s"):format(M.TEST_TIMEOUT,
         what or "the condition holds"), 2)
     end
@@ -136,6 +139,25 @@ function M.advance(s)
     if loop.step(0) == 0 then return end
   end
   error("the loop finds no rest", 2)
+end
+
+-- Stops the library's clocks until thaw(): only advance() moves them then, and
+-- nothing is due because the machine was slow. Not beside a real server, since
+-- no wait of a real run() would end.
+function M.freeze()
+  local now, time = machine_now(), machine_time()
+  core.now = function() return now end
+  core.time = function() return time end
+end
+
+function M.thaw()
+  core.now, core.time = machine_now, machine_time
+end
+
+-- The same for each test of a file, or of a describe().
+function M.in_frozen_time()
+  busted.before_each(M.freeze)
+  busted.after_each(M.thaw)
 end
 
 -- ---- stderr ----------------------------------------------------------------

@@ -6,6 +6,8 @@ local loop = require "graphsocket.loop"
 local memory = require "graphsocket.nginx.memory"
 
 describe("graphsocket.nginx", function()
+  helper.in_frozen_time()
+
   local nginx, ngx, logged, phase, pending
 
   local function at(seconds, fn, ...)

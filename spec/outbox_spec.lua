@@ -5,6 +5,8 @@ local loop = require "graphsocket.loop"
 local outbox = require "graphsocket.outbox"
 
 describe("graphsocket.outbox", function()
+  helper.in_frozen_time()
+
   local target, seen
 
   local function new(quiet, max_wait)

@@ -7,6 +7,8 @@ local scope = require "graphsocket.scope"
 local source = require "graphsocket.auth.source"
 
 describe("a token source", function()
+  helper.in_frozen_time()
+
   local calls, gate
 
   local function counting(life)

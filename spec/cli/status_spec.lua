@@ -4,6 +4,8 @@ local loop = require "graphsocket.loop"
 local status = require "graphsocket.cli.status"
 
 describe("the status line", function()
+  helper.in_frozen_time()
+
   local terminal, on_error = core.terminal, loop.on_error
   after_each(function() core.terminal, loop.on_error = terminal, on_error end)
 

@@ -44,6 +44,8 @@ local function fake_source()
   return source
 end
 
+helper.in_frozen_time()
+
 before_each(function()
   reported = {}
   loop.on_error = function(err, traceback)

@@ -11,6 +11,8 @@ Target.__index = Target
 emitter.extend(Target, emitter.methods)
 
 describe("the delivery", function()
+  helper.in_frozen_time()
+
   local dict, log, target, reading, errors, position
 
   local function publish(...)

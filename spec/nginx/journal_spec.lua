@@ -1,4 +1,5 @@
 require "spec.helper"
+local helper = require "spec.helper"
 local journal = require "graphsocket.nginx.journal"
 local loop = require "graphsocket.loop"
 local memory = require "graphsocket.nginx.memory"
@@ -29,6 +30,8 @@ local function small_dict(bytes)
 end
 
 describe("the journal", function()
+  helper.in_frozen_time()
+
   local dict, log
 
   before_each(function()

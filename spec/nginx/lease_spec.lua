@@ -6,6 +6,8 @@ local memory = require "graphsocket.nginx.memory"
 local TTL = 15
 
 describe("the lease", function()
+  helper.in_frozen_time()
+
   local dict, first, second
 
   before_each(function()

@@ -4,6 +4,8 @@ local members = require "graphsocket.nginx.members"
 local memory = require "graphsocket.nginx.memory"
 
 describe("the members", function()
+  helper.in_frozen_time()
+
   local dict, rung, dead
 
   local function outsider(id, pid)

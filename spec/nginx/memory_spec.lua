@@ -3,6 +3,8 @@ local loop = require "graphsocket.loop"
 local memory = require "graphsocket.nginx.memory"
 
 describe("a dict of one worker", function()
+  helper.in_frozen_time()
+
   local dict
   before_each(function() dict = memory.new(loop.now) end)
 

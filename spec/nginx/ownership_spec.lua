@@ -12,6 +12,8 @@ function Source:close() self.closed = true end
 local function source() return emitter.init(setmetatable({}, Source)) end
 
 describe("an owner", function()
+  helper.in_frozen_time()
+
   local published, noted, reported, run, it_self
 
   before_each(function()

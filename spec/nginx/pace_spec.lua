@@ -3,6 +3,8 @@ local loop = require "graphsocket.loop"
 local pace = require "graphsocket.nginx.pace"
 
 describe("the pace", function()
+  helper.in_frozen_time()
+
   local positions, keeper
 
   before_each(function()

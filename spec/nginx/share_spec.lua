@@ -12,6 +12,8 @@ function Source:close() self.closed = (self.closed or 0) + 1 end
 function Source.stats() return { state = "joined", url = "https://h/p?token=x" } end
 
 describe("a share", function()
+  helper.in_frozen_time()
+
   local published, noted, warned, changed, own, source
 
   before_each(function()

@@ -44,6 +44,8 @@ local function fake_ngx()
 end
 
 describe("the supervisor", function()
+  helper.in_frozen_time()
+
   local ngx, looks, leaves, it_self
 
   before_each(function()

@@ -14,6 +14,8 @@ Handlers.__index = Handlers
 emitter.extend(Handlers, emitter.methods)
 
 describe("workers of one nginx", function()
+  helper.in_frozen_time()
+
   local dict, bells, cluster, shares, warned, deaf
 
   -- A worker that looks as its supervisor would have it look.

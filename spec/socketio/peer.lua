@@ -12,10 +12,11 @@
 --                                      -- { binary = bytes }
 --
 -- The client's handlers run in tasks: say() and the like let them run until
--- there is nothing left to do.
+-- there is nothing left to do. The clock stands still but for helper.advance.
 
 local engine = require "graphsocket.engine"
 local errors = require "graphsocket.errors"
+local helper = require "spec.helper"
 local loop = require "graphsocket.loop"
 local socketio = require "graphsocket.socketio"
 
@@ -222,6 +223,7 @@ end
 
 -- Makes engine.open make peers until remove() is called.
 function peer.install()
+  helper.freeze()
   local peers = setmetatable({ list = {}, open = engine.open }, peers_metatable)
   engine.open = function(options, sink)
     if peers.failure then return nil, peers.failure end
@@ -255,6 +257,7 @@ function Peers:remove()
     manager:close()
   end
   peer.settle()
+  helper.thaw()
 end
 
 return peer
