@@ -40,8 +40,9 @@ describe("connecting and closing", function()
     local few = cycles(10)
     local before = cycles(instrumented and 10 or 1000) -- allocators warm up
     local after = cycles(CYCLES)
-    assert.equal(count(few.fds), count(after.fds))
-    assert.equal(few.threads, after.threads)
+    -- Fewer where the last of the few was still about to be closed.
+    assert.is_true(count(after.fds) <= count(few.fds))
+    assert.is_true(after.threads <= few.threads)
     if not instrumented then
       assert.is_true(after.memory - before.memory < 2 ^ 20,
         ("%d KiB more after %d cycles"):format((after.memory - before.memory) / 1024, CYCLES))

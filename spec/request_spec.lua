@@ -207,7 +207,7 @@ describe("a request to Graph, in virtual time,", function()
     assert.equal(3, seen[1].tls_timeout)
     assert.equal(7, seen[1].first_byte_timeout)
     assert.equal(7, seen[1].idle_timeout)
-    assert.is_nil(seen[1].timeout, "a long answer is no time-out")
+    assert.equal(70, seen[1].timeout, "a long answer is no time-out, one without end is")
   end)
 
   it("goes through the proxy of the option or of the environment", function()
