@@ -57,7 +57,7 @@ ALL_SPECS := $(sort $(shell find spec -name '*_spec.lua' -not -path '*/node_modu
 IN_NGINX = $(shell grep -lE 'require "spec\.nginx(\.[a-z]+)?"' $(ALL_SPECS))
 OF_PROGRAMS = spec/cli/% spec/abi_spec.lua spec/guides_spec.lua spec/examples_spec.lua spec/loop/examples_spec.lua \
   spec/watch_examples_spec.lua spec/conformance_spec.lua spec/docs_spec.lua spec/loop/neovim_spec.lua \
-  spec/needs_spec.lua spec/links_spec.lua spec/guide_commands_spec.lua
+  spec/needs_spec.lua spec/links_spec.lua spec/guide_blocks_spec.lua
 # Hostile servers attack the core, which is the same for each Lua: once plain, once under ASan.
 HOSTILE = $(if $(filter luajit address,$(LUA) $(SANITIZE)),,spec/hostile_spec.lua)
 SPECS ?= $(filter-out $(HOSTILE) $(if $(filter luajit,$(LUA)),,$(IN_NGINX)) $(if $(SANITIZE),$(OF_PROGRAMS) $(IN_NGINX)),$(ALL_SPECS))

@@ -1,37 +1,28 @@
--- Every line of an ```sh block of the README, the guides and the reference, as
--- bash takes it, with the commands replaced by a recorder: graphsocket must take
--- its words, make have its targets, files be there. spec/cli/help_spec.lua runs
--- such lines of graphsocket whole, scripts/check-rock those of luarocks,
--- spec/loop/examples_spec.lua and spec/nginx what starts examples.
+-- Every sh block of the README, the guides and the reference runs as it stands,
+-- in bash, in a folder that looks like a checkout: graphsocket against the Graph
+-- simulator and the reference servers. What is not run for real there is in
+-- spec/guide_reader.sh, each with its reason; its words are looked at here. As it
+-- starts an nginx it is run by LuaJIT alone, which is enough.
 
-local arguments = require "graphsocket.cli.arguments"
+local command = require "spec.cli.command"
 local helper = require "spec.helper"
 local lfs = require "lfs"
+local nginx = require "spec.nginx"
 local pages = require "spec.pages"
+local simulator = require "spec.simulator"
 
--- What the reader puts in.
-local FOR_THE_READER = {
-  RESOURCE = "/me/drive/root", ["[RESOURCE]"] = "/me/drive/root", SHELL = "bash",
-  URL = "https://localhost:3000",
-}
-
--- Lines that are not read, with the reason.
-local UNREAD = {
-  ["git clone <this repository> graphsocket && cd graphsocket"] = "it has no address yet",
-}
+-- The search path, from wherever the block runs.
+local here = os.getenv "PWD"
+local function absolute(path)
+  return (path:gsub("[^;]+", function(each)
+    return each:sub(1, 1) == "/" and each or here .. "/" .. each
+  end))
+end
 
 local function is_file(path) assert.truthy(lfs.attributes(path), path .. ": no such file") end
 
+-- What a command that was only written down must look like.
 local check = {}
-
-function check.graphsocket(words)
-  for i, word in ipairs(words) do words[i] = FOR_THE_READER[word] or word end
-  if words[1] == "completion" then
-    assert.matches("^[bzf][ais]s?h$", words[2])
-  else
-    assert(arguments.parse(words))
-  end
-end
 
 function check.make(words)
   local makefile = "\n" .. helper.read "Makefile"
@@ -42,85 +33,134 @@ function check.make(words)
   end
 end
 
-function check.node(words) is_file(words[1]) end
-function check.npm(words) is_file(words[3] .. "/package-lock.json") end
+function check.npm(words)
+  assert.same({ "ci", "--prefix" }, { words[1], words[2] })
+  is_file(words[3] .. "/package-lock.json")
+end
+
+function check.luarocks(words) assert.equal("make", words[#words]) end
+function check.sudo(words) assert.same({ "apt", "install" }, { words[1], words[2] }) end
 check["lua5.4"] = function(words)
   for _, word in ipairs(words) do is_file(word) end
 end
-check["scripts/example"] = function(words) is_file("examples/" .. words[1] .. ".lua") end
--- The reader's own, or, as luarocks, what scripts/check-rock runs.
-for _, name in ipairs { "luarocks", "sudo", "curl", "jq" } do check[name] = function() end end
-
--- Each program of the repository, which is there, then.
-local programs = io.popen "find scripts bench examples -type f -perm -u+x"
-for path in programs:lines() do check[path] = check[path] or function() end end
-programs:close()
-
--- A file for each process: those of a pipe write at once.
-local function recorders(folder)
-  local list = {}
-  for name in pairs(check) do
-    list[#list + 1] = ("%s() { printf '%%s\\n' %s \"$@\" '' >>%s/$BASHPID; }")
-      :format(name, name, folder)
-  end
-  return table.concat(list, "\n")
+for _, name in ipairs { "bench/nginx", "bench/nginx_memory", "bench/nginx_reloads" } do
+  check[name] = function() is_file(name) end
 end
 
--- The commands of a line, each a list of words.
-local function commands_of(line)
-  local folder = helper.scratch "commands"
-  assert(lfs.mkdir(folder))
-  local code, _, err = helper.run { "bash", "-c",
-    ("%s\nPATH=/nonexistent; set -o pipefail\n%s"):format(recorders(folder), line) }
-  assert.equal("", err)
+-- A file for each process: those of a pipe write at once. Each command ends with
+-- an empty line.
+local function check_recorded(folder)
+  local code, recorded = helper.run { "find", folder, "-type", "f", "-exec", "cat", "{}", "+" }
   assert.equal(0, code)
-  local list, words = {}, {}
-  local recorded = io.popen("find " .. folder .. " -type f -exec cat {} +")
-  for word in recorded:lines() do
-    if word == "" then
-      list[#list + 1], words = words, {}
-    else
-      words[#words + 1] = word
-    end
+  for command_line in recorded:gmatch "(.-)\n\n" do
+    local words = {}
+    for word in command_line:gmatch "[^\n]+" do words[#words + 1] = word end
+    check[table.remove(words, 1)](words)
   end
-  recorded:close()
-  return list
 end
 
--- The lines of the sh blocks; one that ends with "\\" goes on.
-local function lines_of(path)
-  local list, before = {}, ""
-  for _, block in ipairs(pages.blocks(path, "sh")) do
-    for text in block.source:gmatch "[^\n]+" do
-      if text:find "\\$" then
-        before = before .. text:sub(1, -2)
-      else
-        list[#list + 1], before = before .. text, ""
-      end
-    end
-  end
-  return list
-end
+describe("the commands of", function()
+  local graph, sockets, steered, client
+  setup(function()
+    graph = simulator.start("--demo", "--demo-every", "100", "--demo-changes", "1000000",
+      "--device-interval", "1")
+    sockets = helper.service "interop/index.js"
+  end)
+  teardown(function()
+    client:kill()
+    steered:stop()
+    graph:stop()
+    sockets:stop()
+  end)
 
-describe("the command line", function()
+  -- A simulator for a block that steers one, with a client that has joined.
+  local function alone()
+    local sim = simulator.start()
+    client = command.start(command.graph(sim), "subscribe", "/me/drive/root")
+    sim:post("wait", { ["for"] = { sockets = 1 } })
+    steered = sim
+    return sim
+  end
+
+  -- What the reader puts in, in this order.
+  local function filled_in(source)
+    local server = sockets.info.v4.url
+    for _, pair in ipairs {
+      { "<this repository>", here }, { "[RESOURCE]", "/me/drive/root" }, { "RESOURCE", "/me/drive/root" },
+      { "connect URL", "connect " .. server .. " --emit hi --once" }, { "https://localhost:3000", server },
+      { "client-id ID", "client-id " .. graph.client_id }, { "completion SHELL", "completion bash" },
+      { "GRAPH_TOKEN=…", "GRAPH_TOKEN=" .. graph.token }, { "'eyJ…'", graph.token },
+    } do
+      source = source:gsub(pair[1]:gsub("%p", "%%%0"), (pair[2]:gsub("%%", "%%%%")))
+    end
+    return source
+  end
+
+  -- A folder in which everything of the checkout is within reach.
+  local function checkout()
+    local folder = helper.scratch "checkout"
+    assert(lfs.mkdir(folder))
+    for name in lfs.dir(here) do
+      if not name:find "^%." then assert(lfs.link(here .. "/" .. name, folder .. "/" .. name, true)) end
+    end
+    return folder
+  end
+
+  -- Begins with a block; what it has of its own is in the scratch folder.
+  local function start(source)
+    local self = { folder = checkout(), recorded = helper.scratch "recorded" }
+    assert(lfs.mkdir(self.recorded))
+    local sim = graph
+    if source:find("$CONTROL", 1, true) then sim = alone() end
+    local words = { "env", "-C", self.folder, "bash", "-c",
+      'source "$TREE/spec/guide_reader.sh"\n' .. filled_in(source) }
+    words.env = {
+      TREE = here, INTERPRETER = helper.interpreter(), RECORDED = self.recorded, HOME = self.folder,
+      PATHS = absolute(package.path), CPATHS = absolute(package.cpath),
+      XDG_STATE_HOME = "", XDG_CONFIG_HOME = "", NOTIFY_SOCKET = "", PORT = "18080",
+      -- Who signs in needs no other token.
+      GRAPH_TOKEN = source:find "^graphsocket login" and "" or graph.token,
+      GRAPH_AUTHORITY = sim.login, GRAPH_BASE_URL = sim.graph, GRAPH_CA_FILE = sim.ca,
+      CONTROL = sim.control,
+    }
+    self.process = helper.spawn(words)
+    return self
+  end
+
+  -- Waits for its end, for as long as it goes on.
+  local function finish(self)
+    local process = self.process
+    local function said() return #process:out() + #process:err() end
+    while not process:ended() do
+      local before = said()
+      helper.eventually(function() return process:ended() or said() > before end,
+        "the block goes on: " .. process:err())
+    end
+    assert.equal(0, process:close(), process:out() .. process:err())
+    check_recorded(self.recorded)
+  end
+
+  -- They wait most of the time: all of them run at once.
+  local started = {}
   for _, path in ipairs(pages.for_readers()) do
-    for _, line in ipairs(lines_of(path)) do
-      if not UNREAD[line] then
-        it(("of %s is right: %s"):format(path, line), function()
-          for _, words in ipairs(commands_of(line)) do
-            check[table.remove(words, 1)](words)
-          end
-        end)
-      end
+    for _, block in ipairs(pages.blocks(path, "sh")) do
+      it(("%s, line %d, run"):format(path, block.line), function()
+        if not started[block.source] then return pending(nginx.missing()) end
+        finish(started[block.source])
+      end)
+      started[#started + 1] = block.source
     end
   end
 
-  it("that is wrong is found", function()
-    local words = commands_of "graphsocket watch 'a b' --nonsense | jq ."
-    table.sort(words, function(a, b) return a[1] < b[1] end)
-    assert.same({ { "graphsocket", "watch", "a b", "--nonsense" }, { "jq", "." } }, words)
-    assert.has_error(function() check.graphsocket { "watch", "/me/drive/root", "--nonsense" } end)
-    assert.has_error(function() check.make { "nonsense" } end)
-    assert.has_error(function() commands_of "no-such-command" end)
+  it("a page that is wrong fail", function()
+    assert.has_error(function() finish(start "graphsocket wacth; true") end)
+    assert.has_error(function() finish(start "no-such-command | cat") end)
+    assert.has_error(function() finish(start "make nonsense") end)
+  end)
+
+  setup(function()
+    for _, source in ipairs(started) do
+      if not (source:find "openresty" and nginx.missing()) then started[source] = start(source) end
+    end
   end)
 end)

@@ -19,19 +19,14 @@ function M.for_readers()
   return M.list "README.md docs/guide/*.md docs/reference/*.md"
 end
 
--- The blocks of a page in one language, in order.
----@param path string
----@param language string all that stands behind the backticks
----@return table[] blocks line (of the opening backticks), source
-function M.blocks(path, language)
+-- All blocks of a page, in order.
+local function all(path)
   local blocks, open, number = {}, nil, 0
   for text in io.lines(path) do
     number = number + 1
     if open and text:find "^```%s*$" then
-      if open.language == language then
-        open.source = table.concat(open, "\n")
-        blocks[#blocks + 1] = open
-      end
+      open.source = table.concat(open, "\n")
+      blocks[#blocks + 1] = open
       open = nil
     elseif open then
       open[#open + 1] = text
@@ -40,6 +35,27 @@ function M.blocks(path, language)
     end
   end
   return blocks
+end
+
+-- The blocks of a page in one language, in order.
+---@param path string
+---@param language string all that stands behind the backticks
+---@return table[] blocks line (of the opening backticks), source
+function M.blocks(path, language)
+  local found = {}
+  for _, block in ipairs(all(path)) do
+    if block.language == language then found[#found + 1] = block end
+  end
+  return found
+end
+
+-- What stands behind the backticks of each block of a page.
+---@param path string
+---@return string[]
+function M.languages(path)
+  local list = {}
+  for i, block in ipairs(all(path)) do list[i] = block.language end
+  return list
 end
 
 return M
