@@ -22,14 +22,10 @@ dependencies = {
   "lua-cjson >= 2.1.0",
   "argparse >= 0.7.0", -- for the command alone
 }
--- By library only: where a header lies differs too much between systems.
-external_dependencies = {
-  CURL = { library = "curl" },
-  WEBSOCKETS = { library = "websockets" },
-  UV = { library = "uv" },
-  SSL = { library = "ssl" },
-  CRYPTO = { library = "crypto" },
-}
+-- Nothing is looked for here: csrc/needs.c names what is missing with its
+-- packages, in a line, where luarocks has ten lines without. These are for
+-- "luarocks make CURL_DIR=...", and CURL_INCDIR, CURL_LIBDIR.
+external_dependencies = { CURL = {}, WEBSOCKETS = {}, UV = {}, SSL = {}, CRYPTO = {} }
 test_dependencies = { "busted >= 2.1" }
 test = { type = "command", script = "scripts/luarocks-test.lua" }
 build = {

@@ -53,7 +53,7 @@ describe("what is missing is named with its package:", function()
   it("lua-cjson", function()
     for _, module in ipairs { "graphsocket", "graphsocket.socketio", "graphsocket.nginx" } do
       assert.matches('^graphsocket: the Lua module "cjson" is missing: install lua%-cjson '
-        .. "%(Debian, Ubuntu%), .*luarocks %-%-lua%-version=5%.%d install lua%-cjson$",
+        .. "%(Debian%), .*luarocks %-%-lua%-version=5%.%d install lua%-cjson$",
         told_by(module, core()))
     end
   end)
@@ -78,7 +78,7 @@ describe("what is missing is named with its package:", function()
       compile(library, "lib" .. name)
       compile(folder .. "/graphsocket/core.so", "core.so", library)
       assert(os.remove(library))
-      assert.equal(("graphsocket: lib%s is missing: install %s (Debian, Ubuntu)")
+      assert.equal(("graphsocket: lib%s is missing: install %s (Debian)")
         :format(name, package), told_by("graphsocket", folder .. "/?.so"):match "^.-%)")
     end)
   end

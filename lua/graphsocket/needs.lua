@@ -4,8 +4,8 @@
 local needs = {}
 
 local MODULES = {
-  cjson = { "lua-cjson (Debian, Ubuntu)", "lua5.4-cjson (Alpine)", rock = "lua-cjson" },
-  argparse = { "lua-argparse (Debian, Ubuntu)", "lua5.4-argparse (Alpine)", rock = "argparse" },
+  cjson = { "lua-cjson (Debian)", "lua5.4-cjson (Alpine)", rock = "lua-cjson" },
+  argparse = { "lua-argparse (Debian)", "lua5.4-argparse (Alpine)", rock = "argparse" },
 }
 
 -- Fedora, Alpine, Homebrew; Debian's name is made of the library's.
@@ -41,7 +41,7 @@ function needs.library(message)
   local file, name, version = message:match "(lib(%l+)%.so%.?([%d.]*)): cannot open shared object"
   local packages = LIBRARIES[name]
   if not packages then return nil end
-  return ("graphsocket: %s is missing: install %s%s (Debian, Ubuntu), %s (Fedora), "
+  return ("graphsocket: %s is missing: install %s%s (Debian), %s (Fedora), "
     .. "%s (Alpine) or %s (Homebrew)"):format(file, packages.debian or "lib" .. name,
       version:match "^%d*", packages[1], packages[2], packages[3])
 end
