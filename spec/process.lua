@@ -35,15 +35,25 @@ function M.write(path, content)
   assert(file:close())
 end
 
+-- Bytes of a folder's path that leave room for a Unix socket in it, whose path
+-- ends at 107.
+local LONGEST_FOLDER = 60
+
+-- Makes a folder where TMPDIR says, or in /tmp if that is too far away.
+local function make_folder()
+  local where = os.getenv "TMPDIR" or ""
+  local command = #where > LONGEST_FOLDER and "mktemp -d -p /tmp" or "mktemp -d"
+  local pipe = assert(io.popen(command))
+  local path = pipe:read "*l"
+  pipe:close()
+  return path
+end
+
 -- Names a file that does not exist yet, in a folder that goes with the run.
 ---@param name string|nil its last part
 ---@return string path
 function M.scratch(name)
-  if not scratch_path then
-    local pipe = assert(io.popen "mktemp -d")
-    scratch_path = pipe:read "*l"
-    pipe:close()
-  end
+  scratch_path = scratch_path or make_folder()
   serial = serial + 1
   return ("%s/%d-%s"):format(scratch_path, serial, name or "file")
 end
@@ -139,8 +149,9 @@ end
 function process:line()
   local line
   M.eventually(function()
+    local ended = self:ended() -- first: all its output is there then
     line = self:out():match "^([^\n]*)\n"
-    return line or self:ended()
+    return line or ended
   end, "the process prints a line")
   return line or error("it ended without a line: " .. self:err(), 2)
 end
