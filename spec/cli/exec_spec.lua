@@ -84,12 +84,19 @@ describe("graphsocket watch", function()
   end)
 
   describe("ends its command with itself:", function()
+    -- Waits until the command has written the pid that it runs as.
+    local function until_up(path)
+      helper.eventually(function()
+        return (helper.read(path) or ""):find "\n"
+      end, "the command runs")
+    end
+
     -- Starts a command that says so, and ends the watch with a signal.
     local function interrupt(name, line, state)
       local up = helper.scratch "up"
       local process = command.start(command.graph(sim), "watch", "/me/drive/root",
         "--from", "beginning", "--state", state, "--exec", (line:gsub("UP", up)))
-      helper.eventually(function() return helper.read(up) end, "the command runs")
+      until_up(up)
       process:signal(name)
       return process:wait(), process, helper.read(up)
     end
@@ -120,7 +127,7 @@ describe("graphsocket watch", function()
       local process = command.start(command.graph(sim), "watch", "/me/drive/root",
         "--from", "beginning", "--exec",
         ("trap '' TERM; echo $$ >%s; sleep 100 & wait; sleep 100"):format(up))
-      helper.eventually(function() return helper.read(up) end)
+      until_up(up)
       process:signal "INT"
       -- Ctrl-C, until it works.
       helper.eventually(function()

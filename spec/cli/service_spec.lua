@@ -32,19 +32,23 @@ describe("a service", function()
     process = command.start(command.graph(sim, env), "watch", "/me/drive/root")
   end
 
-  local function until_told(words)
-    helper.eventually(function() return manager:out():find(words, 1, true) end,
-      words .. " is told")
+  -- Waits until it has been told so many times (once).
+  local function until_told(words, times)
+    local pattern = words:gsub("%p", "%%%0")
+    helper.eventually(function()
+      return select(2, manager:out():gsub(pattern, "")) >= (times or 1)
+    end, words .. " is told")
   end
 
   it("is ready when it is joined, and says when it ends", function()
-    sim:fault { on = "subscription", status = 503, times = 1 }
+    sim:fault { on = "subscription", status = 503, times = "always" }
     start {}
     until_told "STATUS=not connected\n"
     assert.not_matches("READY", manager:out())
+    sim:post "faults/clear"
     until_told "READY=1 STATUS=connected to /me/drive/root\n"
     sim:post("sockets/disconnect", { how = "fin" })
-    until_told "STATUS=connected to /me/drive/root\n"
+    until_told("STATUS=connected to /me/drive/root\n", 2)
     process:signal "TERM"
     process:wait()
     until_told "STOPPING=1\n"
@@ -53,9 +57,7 @@ describe("a service", function()
 
   it("shows life twice in the time of its watchdog", function()
     start { WATCHDOG_USEC = "200000" }
-    helper.eventually(function()
-      return select(2, manager:out():gsub("WATCHDOG=1\n", "")) >= 3
-    end)
+    until_told("WATCHDOG=1\n", 3)
   end)
 
   it("leaves the watchdog of another process alone", function()
