@@ -383,7 +383,9 @@ void gs_engine_free(gs_engine *engine) {
   /* A fork's copy of the locks and queues may be in any state. */
   if (!engine || gs_engine_forked(engine)) return;
   int err = gs_engine_command(engine, GS_COMMAND_STOP, 0, 0, NULL, 0, NULL, 0);
-  if (!err && engine_wait_finished(engine)) {
+  /* Out of memory; this way needs none. */
+  if (err) engine_on_exit(engine);
+  if (engine_wait_finished(engine)) {
     pthread_join(engine->thread, NULL);
   } else {
     pthread_detach(engine->thread);
