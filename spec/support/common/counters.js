@@ -69,9 +69,9 @@ export const waiting = (counters) => ({
     does: "answers when counters are as asked, or with 408",
     takes: {
       for: "{ counter: number, or { min, max } }; the report shows them all",
-      timeout: "ms, default 5000",
+      timeout: "ms, default 30000",
     },
     run: (given, gone) =>
-      counters.until(given.for ?? {}, given.timeout ?? 5000, gone),
+      counters.until(given.for ?? {}, given.timeout ?? 30000, gone),
   },
 });

@@ -10,7 +10,7 @@ const v2 = createRequire(
   createRequire(import.meta.url).resolve("socket.io-v2"),
 )("socket.io-client");
 
-const it = (name, run) => test(name, { timeout: 10000 }, run);
+const it = (name, run) => test(name, { timeout: 30000 }, run);
 const once = (emitter, event) =>
   new Promise((done) => emitter.once(event, (...args) => done(args)));
 const acked = (socket, ...args) =>

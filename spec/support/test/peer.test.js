@@ -5,7 +5,7 @@ import { WebSocket } from "ws";
 import { io } from "socket.io-client";
 import { ask, launch } from "./helper.js";
 
-const it = (name, run) => test(name, { timeout: 10000 }, run);
+const it = (name, run) => test(name, { timeout: 30000 }, run);
 const once = (emitter, event) =>
   new Promise((done) => emitter.once(event, (...args) => done(args)));
 
