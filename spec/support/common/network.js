@@ -32,6 +32,8 @@ export const network = (path, field, find) => {
         half_close: "up or down: this lane ends",
         twice: "{ after, lane }",
         connect: "ms before a connection reaches the server, or a list of them",
+        end: "fin or rst: the connections are over",
+        turns: "for new connections: list of { after, lane, within, faults }",
       },
       run: ({ [field]: name, connections, ...faults }) =>
         find(name).wire.fault(faults, connections),

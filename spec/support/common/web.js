@@ -68,6 +68,12 @@ export class Web {
     return `${scheme}${this.options.tls ? "s" : ""}://${name}:${this.wire.port}`;
   }
 
+  /** The origin as whoever sent |request| knows it: a wire has another port. */
+  asked({ headers }) {
+    const name = headers[":authority"] ?? headers.host;
+    return `http${this.options.tls ? "s" : ""}://${name}`;
+  }
+
   /** From now on shows the certificate |name| to new connections. */
   show(name) {
     this.server.setSecureContext?.(identity(this.options.folder, name));

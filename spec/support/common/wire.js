@@ -15,12 +15,22 @@
  *   twice       { after, lane }: the chunk that crosses this byte passes twice
  *   connect     ms that a new connection waits before it reaches the server;
  *               a list gives one value a connection: so connects change places
+ *   end         "fin" "rst": the connection is over
+ *   away        ms: the connection is reset, and so is each that is tried in
+ *               that time
+ *   turns       what changes in the life of a connection: see turns.js
+ *
+ * A plan gives each new connection faults of its own, in turn; who comes after
+ * its end has a faultless network. The log counts "planned" and "clean"
+ * connections, and "struck.<name>" when what a plan names has come true.
  */
 import net from "node:net";
 import { EventEmitter, once } from "node:events";
+import { Counters } from "./counters.js";
 import { after, either } from "./events.js";
 import { listenLoopback } from "./listen.js";
 import { sleep } from "./process.js";
+import { Turns } from "./turns.js";
 
 const covers = (value, lane) => value === lane || value === "both";
 
@@ -37,6 +47,10 @@ class Connection extends EventEmitter {
     this.remote = client.remoteAddress;
     this.faults = { ...faults };
     this.bytes = { up: 0, down: 0 };
+    this.turns = new Turns(this.faults.turns, (change) => {
+      this.emit("turn");
+      this.set(change);
+    });
   }
 
   /** Waits until no hole holds |lane|. */
@@ -50,6 +64,7 @@ class Connection extends EventEmitter {
     const ends = this.faults.half_close;
     if (covers(ends, "up")) this.server?.end();
     if (covers(ends, "down")) this.client.end();
+    if (faults.end) return this.end(faults.end === "rst");
     this.emit("faults");
   }
 
@@ -60,6 +75,7 @@ class Connection extends EventEmitter {
 
   /** Ends both sides: with a reset, or as if the peer had closed. */
   end(rst = false) {
+    this.turns.stop();
     for (const socket of [this.client, this.server])
       rst ? socket?.resetAndDestroy() : socket?.destroy();
     this.emit("faults"); // lets what waits in a hole see that all is over
@@ -78,7 +94,9 @@ class Connection extends EventEmitter {
       twice.after < this.bytes[lane];
     const bytes = repeat ? Buffer.concat([chunk, chunk]) : chunk;
     const step = drip ? (drip.bytes ?? 1) : bytes.length;
-    for (let at = 0; at < bytes.length && !sink.destroyed; at += step) {
+    // What comes behind the end of a lane is lost.
+    const open = () => !sink.destroyed && !sink.writableEnded;
+    for (let at = 0; at < bytes.length && open(); at += step) {
       const full = !sink.write(bytes.subarray(at, at + step));
       if (full && !sink.destroyed) await either(sink, "drain", "close");
       if (drip) await sleep(drip.every ?? 1);
@@ -93,14 +111,28 @@ class Connection extends EventEmitter {
     return left <= chunk.length ? chunk.subarray(0, left) : undefined;
   }
 
+  /** @returns {boolean} whether the connection goes on */
+  async #pass(chunk, lane, sink) {
+    const part = this.#cut(chunk, lane);
+    await this.#forward(part ?? chunk, lane, sink);
+    if (!part) return true;
+    const { rst } = this.faults.cut;
+    this.emit("turn");
+    if (!rst) await new Promise((done) => sink.end(done));
+    this.end(rst);
+    return false;
+  }
+
   async lane(lane, source, sink) {
     try {
       for await (const chunk of source.iterator({ destroyOnReturn: false })) {
-        const part = this.#cut(chunk, lane);
-        await this.#forward(part ?? chunk, lane, sink);
-        if (!part) continue;
-        if (!this.faults.cut.rst) await new Promise((done) => sink.end(done));
-        return this.end(this.faults.cut.rst);
+        let rest = chunk;
+        do {
+          const left = this.turns.left(lane, this.bytes[lane]);
+          if (!(await this.#pass(rest.subarray(0, left), lane, sink))) return;
+          rest = rest.subarray(left);
+          this.turns.passed(lane, this.bytes[lane]);
+        } while (rest.length > 0);
       }
       await this.gate(lane);
       this.#reset_at_end ? this.end(true) : sink.end();
@@ -118,6 +150,7 @@ class Connection extends EventEmitter {
 }
 
 export class Wire extends EventEmitter {
+  log = new Counters();
   #target;
   #port;
   #family;
@@ -125,6 +158,8 @@ export class Wire extends EventEmitter {
   #last = 0;
   #connects = 0;
   #faults = {};
+  #plan = [];
+  #back_at = 0;
   #by_port = new Map();
 
   /** @type {Map<number, Connection>} those that are open, by id */
@@ -167,6 +202,11 @@ export class Wire extends EventEmitter {
     );
   }
 
+  /** Ends it for good. */
+  close() {
+    return this.stop(true);
+  }
+
   /**
    * @param {object} faults as in the head of this file; {} changes nothing
    * @param {number[]} [ids] only these connections
@@ -192,12 +232,39 @@ export class Wire extends EventEmitter {
     return this.#by_port.get(port);
   }
 
+  /** @param {object[]} plan faults and a name for each connection to come */
+  follow(plan) {
+    // An empty table of Lua is "{}" for some JSON writers.
+    this.#plan = Array.isArray(plan) ? [...plan] : [];
+  }
+
+  report() {
+    const { port, log, connections } = this;
+    return { port, counters: log.counters, open: connections.size };
+  }
+
+  /** The faults that a new connection begins with. */
+  #next() {
+    const entry = this.#plan.shift();
+    this.log.count(entry ? "planned" : "clean");
+    return { ...this.#faults, ...entry };
+  }
+
   async #accept(client) {
-    const connection = new Connection(++this.#last, client, this.#faults);
+    // The port stays taken: another wire would get it.
+    if (Date.now() < this.#back_at) return client.resetAndDestroy();
+    const faults = this.#next();
+    const connection = new Connection(++this.#last, client, faults);
     this.connections.set(connection.id, connection);
     client.setNoDelay(true).on("error", () => {});
+    connection.once("turn", () => this.log.count(`struck.${faults.name}`));
     this.emit("open", connection);
-    const { connect } = this.#faults;
+    if (faults.away) {
+      connection.emit("turn");
+      connection.end(true);
+      this.#back_at = Date.now() + faults.away;
+    }
+    const { connect } = faults;
     const wait = Array.isArray(connect) ? connect[this.#connects++] : connect;
     if (wait) await sleep(wait);
     if (!client.destroyed) await this.#join(connection);
@@ -218,9 +285,11 @@ export class Wire extends EventEmitter {
       if (await after(socket, "close")) await connection.broken();
     });
     connection.set({});
+    connection.turns.start();
     connection.lane("up", client, server);
     connection.lane("down", server, client);
     await Promise.all(closed);
+    connection.turns.stop();
     if (this.#by_port.get(port) === connection) this.#by_port.delete(port);
   }
 }

@@ -47,6 +47,20 @@ export const EVENTS = {
       if (log.tries[key] >= n) answer(log.tries[key], ...args);
     },
   },
+  arrive: {
+    does:
+      "(key, n) kept in a list of that key, acked with n; the server emits " +
+      "arrived(n)",
+    run: ({ log, socket }, [key, n], answer) => {
+      (log.arrivals[key] ??= []).push(n);
+      socket.emit("arrived", n);
+      answer(n);
+    },
+  },
+  arrivals: {
+    does: "(key) acked with that list",
+    run: ({ log }, [key], answer) => answer(log.arrivals[key] ?? []),
+  },
   ask: {
     does:
       "(…args) the server emits question(…args) with an acknowledgement, " +

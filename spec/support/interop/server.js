@@ -17,6 +17,8 @@ const STANDARD = { pingInterval: 25000, pingTimeout: 20000 };
 class Log extends Counters {
   events = [];
   connections = [];
+  /** key -> numbers, in the order in which the event "arrive" brought them */
+  arrivals = {};
   /** key -> how often the event "flaky" came */
   tries = {};
 

@@ -21,13 +21,14 @@ import { STEPS } from "./script.js";
 /** Things of one kind by number, and the control requests that all share. */
 class Shelf {
   #all = new Map();
+  #last = 0;
 
   constructor(kind) {
     this.kind = kind;
   }
 
   async add(make) {
-    const id = this.#all.size + 1;
+    const id = ++this.#last;
     const thing = await make(id);
     this.#all.set(id, thing);
     return thing;
@@ -58,7 +59,10 @@ class Shelf {
       [`${path}/close`]: {
         does: "ends it for good",
         takes: id,
-        run: ({ id: of }) => this.named(of).close(),
+        run: async ({ id: of }) => {
+          await this.named(of).close();
+          this.#all.delete(of);
+        },
       },
     };
   }
@@ -129,16 +133,23 @@ const requests = (folder) => ({
   ...proxies.requests(),
   "POST /wires/launch": {
     does: "a wire in front of a port",
-    takes: { port: "where it leads", host: "default 127.0.0.1" },
-    run: async ({ port, host = "127.0.0.1" }) => {
+    takes: {
+      port: "where it leads",
+      host: "default 127.0.0.1",
+      plan: "list of faults with a name, one for each connection in turn",
+    },
+    run: async ({ port, host = "127.0.0.1", plan = [] }) => {
       let number;
       const wire = await wires.add((id) => {
         number = id;
-        return new Wire({ port, host }).start();
+        const made = new Wire({ port, host });
+        made.follow(plan);
+        return made.start();
       });
       return { id: number, port: wire.port };
     },
   },
+  ...wires.requests(),
   ...network("/wires", "id", (id) => ({ wire: wires.named(id) })),
 });
 

@@ -96,7 +96,7 @@ export class Host {
       params,
       entry,
       query: new URLSearchParams(query),
-      url: this.web.origin() + request.url,
+      url: this.web.asked(request) + request.url,
       id: this.sim.ids.guid(),
     };
     const fault = faults.take(kind, request.url);

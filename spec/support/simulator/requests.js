@@ -95,10 +95,16 @@ function items(sim) {
     },
     "POST /drives/create": {
       does: "adds drives, each with its list",
-      takes: { count: "default 1", id: "of the drive", name: "of the drive" },
-      run: ({ count = 1, id, name }) => ({
+      takes: {
+        count: "default 1",
+        id: "of the drive",
+        name: "of the drive",
+        socket_port: "in their notificationUrls, as that of a wire",
+      },
+      run: ({ count = 1, id, name, socket_port }) => ({
         drives: Array.from({ length: count }, () => {
           const made = world.add({
+            socket_port,
             ...(id && { drive: id }),
             ...(name && { name }),
           });

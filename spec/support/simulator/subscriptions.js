@@ -47,7 +47,8 @@ export class Subscriptions extends EventEmitter {
     const names = settings.socket_names;
     const turn = this.#names++;
     const host = sockets[turn % sockets.length];
-    const origin = host.web.origin(names[turn % names.length]);
+    const origin = new URL(host.web.origin(names[turn % names.length]));
+    if (library.socket_port) origin.port = library.socket_port;
     const lasts = settings.lifetime;
     const subscription = {
       id: ids.guid(),
@@ -57,7 +58,7 @@ export class Subscriptions extends EventEmitter {
       client_state: CLIENT_STATE,
       host: host.name,
       expired: false,
-      notification_url: `${origin}${settings.namespace}?${query}`,
+      notification_url: `${origin.origin}${settings.namespace}?${query}`,
       expires_at: lasts === null ? null : clock.now() + lasts * 1000,
     };
     this.all.set(subscription.id, subscription);

@@ -216,4 +216,48 @@ describe("a wire", () => {
     await peer.post("/wires/start", { id });
     assert.equal((await ask(url)).text.length, 1000);
   });
+
+  it("follows a plan, a connection at a time, to the byte", async () => {
+    const { port } = await script([{ answer: { fill: 1000 } }, { end: true }]);
+    const wire = await peer.post("/wires/launch", {
+      port,
+      plan: [
+        { name: "rst", turns: [{ after: 500, faults: { end: "rst" } }] },
+        { name: "away", away: 50 },
+        {
+          name: "pause",
+          turns: [
+            { after: 10, lane: "up", faults: { hole: "down" } },
+            { within: 20, faults: { hole: false } },
+          ],
+        },
+        { name: "never", turns: [{ after: 5000, faults: { end: "rst" } }] },
+      ],
+    });
+    const { id } = wire;
+    const url = `http://127.0.0.1:${wire.port}/`;
+    await assert.rejects(ask(url), /ECONNRESET|aborted/);
+    await assert.rejects(ask(url), /ECONNRESET|hang up/);
+    // Away for a while; then the plan goes on where it was.
+    const back = async () => {
+      try {
+        return await ask(url);
+      } catch {
+        return back();
+      }
+    };
+    assert.equal((await back()).text.length, 1000);
+    assert.equal((await ask(url)).text.length, 1000);
+    assert.equal((await ask(url)).text.length, 1000);
+    const { counters } = await peer.post("/wires/report", { id });
+    assert.deepEqual(counters, {
+      planned: 4,
+      clean: 1,
+      "struck.rst": 1,
+      "struck.away": 1,
+      "struck.pause": 1,
+    });
+    await peer.post("/wires/close", { id });
+    await assert.rejects(peer.post("/wires/report", { id }), /no wires/);
+  });
 });
