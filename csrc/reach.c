@@ -38,7 +38,11 @@ void gs_reach_explain_dial(const char *host, int port, int sys_errno,
 }
 
 void gs_reach_explain_proxy(int status, char *text, size_t text_size) {
-  if (status) {
+  if (status / 100 == 2) {
+    snprintf(text, text_size,
+             "the connection broke before the proxy had answered; asked once "
+             "more, it lets us through");
+  } else if (status) {
     snprintf(text, text_size,
              "the proxy refused the connection: it answered with status %d%s",
              status,

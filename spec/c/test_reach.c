@@ -40,6 +40,11 @@ static void tells_a_proxy_that_wants_a_password_from_others(void **state) {
   gs_reach_explain_proxy(503, text, sizeof text);
   assert_string_equal(
       text, "the proxy refused the connection: it answered with status 503");
+  gs_reach_explain_proxy(200, text, sizeof text);
+  assert_string_equal(
+      text,
+      "the connection broke before the proxy had answered; asked once "
+      "more, it lets us through");
   gs_reach_explain_proxy(0, text, sizeof text);
   assert_non_null(strstr(text, "is it an HTTP proxy"));
 }
