@@ -14,6 +14,7 @@ describe("graphsocket.line", function()
 
   local owner = {
     _on_line_joined = function(_, l) told[#told + 1] = { "joined", l } end;
+    _on_line_alive = function(_, l) told[#told + 1] = { "alive", l } end;
     _on_line_ended = function(_, l, ending) told[#told + 1] = { "ended", l, ending } end;
     _on_notification = function(_, data) told[#told + 1] = { "notification", data } end;
   }
@@ -64,6 +65,17 @@ describe("graphsocket.line", function()
     assert.is_true(l:is_over())
     assert.equal(12, l:last_ping_at())
     assert.is_false(socket.io:has_listeners "ping")
+  end)
+
+  it("tells of each sign of life to an owner that doubts", function()
+    local l = open()
+    socket:_call "connect"
+    socket.io:_call "ping"
+    told = {}
+    l:doubt()
+    socket.io:_call "ping"
+    socket:_call("notification", "data")
+    assert.same({ { "alive", l }, { "alive", l }, { "notification", "data" } }, told)
   end)
 
   it("tells of one end, however it comes, and closes the socket", function()

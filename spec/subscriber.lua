@@ -95,7 +95,8 @@ function subscriber:until_attempts(n)
   helper.advance(0)
 end
 
--- Waits for one renewal, and until the replaced line is closed.
+-- Waits for one renewal, and until the replaced line has shown life, for which
+-- the simulator must ping quickly, and is closed.
 function subscriber:renew()
   local before = self.sub:stats().renewals
   self:skip()
@@ -103,6 +104,8 @@ function subscriber:renew()
     return self.sub:stats().renewals == before + 1
   end, "the subscription is renewed")
   helper.advance(require("graphsocket.subscription").LINGER)
+  helper.eventually(function() return not self.sub._old_line end,
+    "the replaced line is closed")
 end
 
 -- Closes, and makes sure that nothing keeps the loop.

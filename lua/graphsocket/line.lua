@@ -57,7 +57,10 @@ local function listen(self)
   socket:on("disconnect", function(reason, details)
     on_end(self, details, reason, details)
   end)
-  socket:on("notification", function(data) owner:_on_notification(data) end)
+  socket:on("notification", function(data)
+    if self._is_doubted then owner:_on_line_alive(self) end
+    owner:_on_notification(data)
+  end)
   -- The socket has it no more when it has ended.
   socket.io:on("open", function() self._connection = socket.io.engine end)
 end
@@ -66,8 +69,8 @@ end
 ---@param lease graphsocket.lease
 ---@param opts table socket options
 ---@param owner table its methods _on_line_joined(line), _on_line_ended(line,
----  ending) and _on_notification(data), which may wait; `ending`: err, and
----  reason and details as of "disconnect"
+---  ending), _on_notification(data), which may wait, and, for who doubts,
+---  _on_line_alive(line); `ending`: err, and reason and details as of "disconnect"
 ---@return table|nil line
 ---@return graphsocket.error|nil the endpoint's URL cannot be used
 function line.open(lease, opts, owner)
@@ -88,11 +91,19 @@ function line.open(lease, opts, owner)
     lease = lease,
     state = "connecting",
     _connection = nil, -- while connected, and afterwards
+    _is_doubted = false,
     _owner = owner,
     _socket = socket,
   }, metatable)
   listen(self)
   return self
+end
+
+--- Has the owner told of each sign of life from now on: a ping or a notification.
+--- Not before, as each ping that is told wakes the program.
+function methods:doubt()
+  self._is_doubted = true
+  self._socket.io:on("ping", function() self._owner:_on_line_alive(self) end)
 end
 
 --- Closes the line for good; nothing more is told but what was received.

@@ -29,10 +29,12 @@
 --
 --   (1) "connect", and "sync" as there was a gap.
 --   (2) "renew". The old line stays for LINGER seconds: a notification that was
---       sent through it alone may still be on its way. So in these seconds, and
---       only then, a change may be told twice, once by each line: they carry
---       different subscriptions, and nothing says which change one is about, so
---       to drop either could lose one.
+--       sent through it alone may still be on its way. After that it stays until
+--       it has shown that it lives: it may have been dead for a while, unnoticed,
+--       and what was sent through it alone is lost. If it ends before that,
+--       "sync". As long as it stays, and only then, a change may be told twice,
+--       once by each line: they carry different subscriptions, and nothing says
+--       which change one is about, so to drop either could lose one.
 --   (3) if the line that it replaced is still there, that one is the joined
 --       line again, and there is no gap: joined, renewing.
 --   (4) "sync": the line may have missed something.
@@ -60,7 +62,7 @@ local subscription = {}
 --- Longer than a heartbeat of the service.
 subscription.LASTED = 30
 
---- Seconds that a replaced line is kept: several retransmissions of TCP.
+--- Seconds that a replaced line is kept at least: several retransmissions of TCP.
 subscription.LINGER = 5
 
 --- The options of client:subscribe, on which those of client:watch are built.
@@ -182,11 +184,15 @@ local function drop_old_line(self)
   if old_line then old_line:close() end
 end
 
+-- What a line brings after LINGER was sent behind all that it alone had to bring.
 local function keep_old_line(self, old_line)
   self._old_line = old_line
-  self._linger = loop.timer(subscription.LINGER, function()
-    if self._old_line == old_line then drop_old_line(self) end
-  end)
+  self._linger = loop.timer(subscription.LINGER, old_line.doubt, old_line)
+end
+
+-- The replaced line ends without having shown that nothing was lost with it.
+local function on_unproven(self)
+  self._outbox:tell("sync", "reconnect")
 end
 
 -- Gives everything up. Returns whether a line was joined.
@@ -258,7 +264,10 @@ local function last_ping_at(self)
 end
 
 local function connect(self, attempt, a_lease)
-  drop_old_line(self)
+  if self._old_line then
+    drop_old_line(self)
+    on_unproven(self)
+  end
   last_ping_at(self) -- of the lines that are over
   self._lease = a_lease
   local err
@@ -331,6 +340,11 @@ function Subscription:_on_notification(data)
   self._outbox:notify(list)
 end
 
+--- For a line that lingers.
+function Subscription:_on_line_alive(from)
+  if from == self._old_line then drop_old_line(self) end
+end
+
 --- For a line.
 function Subscription:_on_line_joined(joined)
   if not self._attempt or joined ~= self._attempt.line then return end
@@ -373,6 +387,8 @@ function Subscription:_on_line_ended(ended, ending)
   if self._over then return end
   if ended == self._old_line then
     take_old_line(self)
+    -- What the server itself has ended, it has ended behind all it had sent.
+    if ending.reason ~= "io server disconnect" then on_unproven(self) end
   elseif self._attempt and ended == self._attempt.line then
     on_connect_failed(self, ended.lease, ending.err)
   elseif ended == self._line then
