@@ -87,7 +87,8 @@ describe("the example", function()
 
   -- What one starts, that is: the rest of examples/openresty are its parts.
   local pipe = assert(io.popen("find examples -name '*.lua' -not -path '*/live/*' "
-    .. "-o -name run -o -name nginx.conf -o -name Containerfile -o -name '*.service'"))
+    .. "-o -name run -o -name install -o -name nginx.conf -o -name Containerfile "
+    .. "-o -name '*.service'"))
   local files = pipe:read "*a"
   pipe:close()
 
@@ -95,7 +96,8 @@ describe("the example", function()
     local name = path:match "^examples/(.*)%.lua$"
     if name == "watch_drive" then return "make demo" end
     if name then return "scripts/example " .. name end
-    return path:match "^examples/openresty/" and "examples/openresty/run" or path
+    local folder = path:match "^examples/%w+/"
+    return folder .. (folder == "examples/systemd/" and "install" or "run")
   end
 
   for path in files:gmatch "[^\n]+" do

@@ -5,6 +5,8 @@ local command = require "spec.cli.command"
 local helper = require "spec.helper"
 local simulator = require "spec.simulator"
 
+local unpack = table.unpack or unpack
+
 local MANAGER = [[
   use Socket;
   $| = 1;
@@ -78,27 +80,117 @@ end)
 
 describe("the unit of the examples", function()
   local path = "examples/systemd/graphsocket-watch@.service"
+  local COMMAND = [[printf '%s\n' "$GRAPHSOCKET_KIND" >>"$OUT"; : `true` it\'s]]
 
-  it("is one that systemd understands", function()
-    if helper.run { "sh", "-c", "command -v systemd-analyze" } ~= 0 then
-      return pending "systemd-analyze is not here"
+  -- What install writes below another root.
+  local function install(...)
+    local words = { "examples/systemd/install", ... }
+    words.env = { DESTDIR = helper.scratch "root" }
+    local code, out, err = helper.run(words)
+    assert.equal(0, code, err)
+    return words.env.DESTDIR, out
+  end
+
+  local function has_systemd()
+    return helper.run { "sh", "-c", "command -v systemd-analyze && command -v systemctl" } == 0
+  end
+
+  it("is installed by one command, as one that systemd understands", function()
+    if not has_systemd() then return pending "systemd is not here" end
+    local token = helper.scratch "token"
+    helper.write(token, "secret")
+    for _, words in ipairs { { token }, {} } do
+      local root = install("mine", "/me/drive/root", COMMAND, words[1])
+      local units = root .. "/etc/systemd/system"
+      local code, out, err = helper.run {
+        "systemd-analyze", "--man=no", "verify", units .. "/graphsocket-watch@mine.service";
+        env = { SYSTEMD_UNIT_PATH = units .. ":" };
+      }
+      assert.equal("", out .. err)
+      assert.equal(0, code)
+      assert.equal(helper.read(path),
+        helper.read(units .. "/multi-user.target.wants/../graphsocket-watch@.service"))
+      local _, modes = helper.run { "find", root .. "/etc/graphsocket", "-printf", "%m %f\n" }
+      assert.matches("700 graphsocket\n", modes)
+      assert.matches("600 mine.conf\n", modes)
+      assert.equal(words[1] ~= nil, modes:find "600 mine.token\n" ~= nil)
+      local drop_in = helper.read(units .. "/graphsocket-watch@mine.service.d/login.conf")
+      assert.equal(words[1] == nil, drop_in ~= nil)
     end
-    local folder = helper.scratch "unit"
-    os.execute(("mkdir %s && cp %s %s/graphsocket-watch@mine.service"):format(folder, path, folder))
-    local code, out, err = helper.run { "systemd-analyze", "--man=no", "verify",
-      folder .. "/graphsocket-watch@mine.service" }
-    assert.equal("", out .. err)
-    assert.equal(0, code)
   end)
 
-  it("calls the command with words that it knows", function()
-    local line = helper.read(path):match "\nExecStart=[^\n]*graphsocket ([^\n]*)"
+  it("is not installed by a dry run, which says what it would do", function()
+    local root, out = install("--dry-run", "mine", "/me/drive/root", COMMAND)
+    assert.matches("systemctl .*enable graphsocket%-watch@mine", out)
+    assert.matches('RESOURCE="/me/drive/root"\n', out)
+    assert.is_nil(helper.read(root .. "/etc/graphsocket/mine.conf"))
+  end)
+
+  it("is not installed with words that make no sense", function()
+    for _, words in ipairs {
+      { "mine", "/me/drive/root" }, { "../x", "/me/drive/root", "true" },
+      { "mine", "/me/drive/root", "true", "/no/such/file" },
+    } do
+      words.env = { DESTDIR = helper.scratch "root" }
+      local code, _, err = helper.run { "examples/systemd/install", env = words.env, unpack(words) }
+      assert.equal(2, code)
+      assert.matches("^install: [^\n]+\n$", err)
+    end
+  end)
+
+  it("runs the command for a change, with the words that were given", function()
+    if not has_systemd() then return pending "systemd is not here" end
+    local sim, process = simulator.start(), nil
+    finally(function()
+      if process then process:kill() end
+      sim:stop()
+    end)
+    local root = install("mine", "/me/drive/root", COMMAND)
+    local line = helper.read(path):match "\nExecStart=/usr/bin/env graphsocket ([^\n]*)"
+    -- What systemd reads out of the file a shell reads likewise.
+    local out = helper.scratch "out"
+    local env = command.graph(sim, { OUT = out, STATE_DIRECTORY = helper.scratch "state" })
+    os.execute("mkdir " .. env.STATE_DIRECTORY)
     local words = {}
     for word in line:gmatch "%S+" do
-      words[#words + 1] = word == "${RESOURCE}" and "/me/drive/root" or word
+      words[#words + 1] = word:gsub("%${STATE_DIRECTORY}", env.STATE_DIRECTORY)
+        :gsub("%${(%w+)}", function(name)
+          local _, value = helper.run { "sh", "-c",
+            (". %s/etc/graphsocket/mine.conf; printf %%s \"$%s\""):format(root, name) }
+          return value
+        end)
     end
-    local values, message = require("graphsocket.cli.arguments").parse(words)
-    assert.is_nil(message)
-    assert.equal("watch", values.command)
+    process = command.start(env, unpack(words))
+    sim:post("wait", { ["for"] = { sockets = 1 } })
+    sim:post("items/create", { name = "a.txt" })
+    helper.eventually(function() return helper.read(out) == "created\n" end,
+      "the command has run")
+  end)
+end)
+
+describe("the container of the examples", function()
+  -- A stand-in for podman: it writes down what it is called with.
+  local function run(env, ...)
+    local log = helper.scratch "engine"
+    helper.write(log .. ".sh", ('#!/bin/sh\necho "$@" >>%s\n'):format(log))
+    os.execute("chmod +x " .. log .. ".sh")
+    env.ENGINE = log .. ".sh"
+    local code, _, err = helper.run { "examples/container/run", env = env, ... }
+    return code, helper.read(log), err
+  end
+
+  it("is built and run by one command, without the token among its words", function()
+    local code, words = run({ GRAPH_TOKEN = "secret" }, "watch", "/drives/a b/root")
+    assert.equal(0, code)
+    assert.equal("build -t graphsocket -f examples/container/Containerfile .\n"
+      .. "run --rm -e GRAPH_TOKEN -v graphsocket-state:/state graphsocket watch /drives/a b/root\n",
+      words)
+  end)
+
+  it("says what it needs", function()
+    local code, words, err = run { GRAPH_TOKEN = "" }
+    assert.equal(1, code)
+    assert.matches("GRAPH_TOKEN is not set", err)
+    assert.is_nil(words)
   end)
 end)
