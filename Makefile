@@ -194,6 +194,7 @@ SOCKETS ?= 20
 hostile: $(CORE) ## attack SOCKETS (20) at once in each way of spec/hostile.lua; what each of them costs
 	@scripts/setup test
 	@$(LUA_BIN) scripts/hostile.lua $(SOCKETS)
+	@scripts/hanging-names $(LUA_BIN)
 
 FUZZ_SECONDS ?= 60
 fuzz: ## fuzz each parser for FUZZ_SECONDS (60), from its corpus in spec/fuzz/corpus

@@ -54,6 +54,7 @@ build = {
         "csrc/http_options.c",
         "csrc/http_request.c",
         "csrc/link.c",
+        "csrc/lookup.c",
         "csrc/lua_codec.c",
         "csrc/lua_command.c",
         "csrc/lua_core.c",

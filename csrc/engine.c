@@ -21,6 +21,7 @@
 #include "errors.h"
 #include "events.h"
 #include "http.h"
+#include "lookup.h"
 #include "wake.h"
 
 /* More than an engine opens before its first connection, which is 10. */
@@ -67,6 +68,7 @@ static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 static void fork_in_child(void) {
   atomic_fetch_add(&fork_generation, 1);
   gs_at_exit_forget();
+  gs_lookup_forget();
 }
 
 /* engine_prepare_process keeps this shared object in memory for good: lua_close

@@ -10,10 +10,10 @@
  *   3. [lua] gs_engine_free pushes STOP and waits up to GS_ENGINE_STOP_MS.
  *      [io] drops every connection and request, closes its handles, runs the
  *      loop dry, frees everything that lives on it, and says "finished".
- *   4. In time: [lua] joins the thread. Not in time (a getaddrinfo that hangs
- *      in libuv's pool cannot be cancelled): [lua] detaches it, and it ends by
- *      itself. Whoever comes last frees the engine; the shared object pins
- *      itself in memory, so its code is still there.
+ *   4. In time: [lua] joins the thread. Not in time: [lua] detaches it, and it
+ *      ends by itself. Whoever comes last frees the engine; the shared object
+ *      pins itself in memory, so its code is still there, as it must be for a
+ *      lookup that hangs (lookup.h), too.
  *
  * After fork() the thread does not exist in the child: every function returns
  * GS_ERR_FORKED there and gs_engine_free only forgets the engine. */

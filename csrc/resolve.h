@@ -1,5 +1,5 @@
-/* Name resolution through libuv's thread pool, so that a slow DNS server
- * stalls neither the loop nor another socket. [io] throughout. */
+/* Name resolution for what lives on a loop. A slow name server stalls neither
+ * the loop nor another name: lookup.h. [io] throughout. */
 #ifndef GS_RESOLVE_H
 #define GS_RESOLVE_H
 
@@ -24,9 +24,8 @@ GS_NODISCARD gs_resolve *gs_resolve_start(uv_loop_t *loop, const char *host,
                                           gs_resolve_callback callback,
                                           void *user);
 
-/* gs_resolve_cancel makes sure that the callback is not called. A lookup that
- * hangs cannot be stopped: it keeps the loop alive until it ends by itself,
- * and then frees its memory. NULL is fine. */
+/* gs_resolve_cancel makes sure that the callback is not called. A second call
+ * does nothing while the loop has not turned; NULL is fine. */
 void gs_resolve_cancel(gs_resolve *resolve);
 
 #endif

@@ -1,5 +1,6 @@
-/* Unit test of csrc/resolve.c. Links csrc/resolve.c (and see check.h), and
- * libuv. Only names are looked up that no name server needs to be asked for. */
+/* Unit test of csrc/resolve.c. Links csrc/resolve.c and lookup.c (and see
+ * check.h), and libuv. Only names are looked up that no name server needs to be
+ * asked for. */
 #include "resolve.h"
 
 #include <netdb.h>
@@ -109,38 +110,6 @@ static void a_cancelled_lookup_is_never_answered(void **state) {
   assert_int_equal(calls, 0);
 }
 
-/* The pool's threads, all waiting at a gate. */
-enum { WORKERS = 4 };
-static uv_work_t workers[WORKERS];
-static uv_sem_t gate;
-
-static void wait_at_gate(uv_work_t *work) {
-  (void)work;
-  uv_sem_wait(&gate);
-}
-
-static void on_worked(uv_work_t *work, int status) {
-  (void)work;
-  (void)status;
-}
-
-static void a_literal_does_not_wait_behind_names(void **state) {
-  (void)state;
-  uv_sem_init(&gate, 0);
-  for (int i = 0; i < WORKERS; i++) {
-    uv_queue_work(&loop, &workers[i], wait_at_gate, on_worked);
-  }
-  gs_resolve *name = gs_resolve_start(&loop, "localhost", on_answer, &calls);
-  assert_non_null(gs_resolve_start(&loop, "127.0.0.1", on_answer, &calls));
-  while (calls == 0) uv_run(&loop, UV_RUN_ONCE);
-  assert_string_equal(last_list, "127.0.0.1 ");
-  gs_resolve_cancel(name);
-  for (int i = 0; i < WORKERS; i++) uv_sem_post(&gate);
-  uv_run(&loop, UV_RUN_DEFAULT);
-  assert_int_equal(calls, 1);
-  uv_sem_destroy(&gate);
-}
-
 static bool without_memory(void) {
   calls = 0;
   gs_resolve *resolve = gs_resolve_start(&loop, "::1", on_answer, &calls);
@@ -162,8 +131,6 @@ int main(void) {
       cmocka_unit_test_setup_teardown(what_cannot_be_a_name_is_unknown, set_up,
                                       tear_down),
       cmocka_unit_test_setup_teardown(a_cancelled_lookup_is_never_answered,
-                                      set_up, tear_down),
-      cmocka_unit_test_setup_teardown(a_literal_does_not_wait_behind_names,
                                       set_up, tear_down),
       cmocka_unit_test_setup_teardown(running_out_of_memory_is_told, set_up,
                                       tear_down),
