@@ -46,7 +46,7 @@ struct gs_connection {
   gs_outgoing out;
 };
 
-static void connection_arm(gs_connection *connection);
+static void connection_arm(gs_connection *connection, uint64_t now_ms);
 
 /* ---- the end ---- */
 
@@ -138,7 +138,7 @@ static void connection_finish(gs_connection *connection,
   }
   connection->close_code = close_code;
   connection->linger_until_ms = gs_clock_ms() + CONNECTION_LINGER_MS;
-  connection_arm(connection);
+  connection_arm(connection, gs_clock_ms());
   if (close_code == CLOSE_AT_ONCE) {
     gs_websocket_kill(connection->websocket);
   } else if (gs_outgoing_is_empty(&connection->out)) {
@@ -165,9 +165,10 @@ static void connection_on_data(void *user, const uint8_t *data, size_t len,
                                bool first, bool final, bool binary) {
   gs_connection *connection = user;
   if (connection->state != CONNECTION_UP) return;
+  uint64_t now_ms = gs_clock_ms();
   gs_engineio_feed(&connection->session, data, len, first, final, binary,
-                   gs_clock_ms());
-  if (connection->state == CONNECTION_UP) connection_arm(connection);
+                   now_ms);
+  if (connection->state == CONNECTION_UP) connection_arm(connection, now_ms);
 }
 
 /* connection_flush writes frames until the socket takes no more. */
@@ -232,7 +233,7 @@ static void connection_on_up(void *user, gs_websocket *websocket) {
   connection->state = CONNECTION_UP;
   connection->websocket = websocket;
   gs_websocket_adopt(websocket, &connection_websocket_callbacks, connection);
-  connection_arm(connection);
+  connection_arm(connection, gs_clock_ms());
 }
 
 static void connection_on_dial_fail(void *user,
@@ -296,7 +297,7 @@ static void connection_count(gs_connection *connection, size_t len) {
    * messages, and OpenSSL holds more of them, turns in a loop for ever. What
    * OpenSSL holds is a record of TLS, 16 KiB at most. */
   connection->must_pause = true;
-  connection_arm(connection);
+  connection_arm(connection, gs_clock_ms());
 }
 
 static void connection_on_message(void *user, const uint8_t *data, size_t len,
@@ -440,7 +441,8 @@ static void connection_tick(gs_connection *connection) {
     if (connection->must_pause) connection_pause(connection);
     gs_engineio_tick(&connection->session, now);
   }
-  if (connection->state != CONNECTION_ENDED) connection_arm(connection);
+  if (connection->state != CONNECTION_ENDED)
+    connection_arm(connection, gs_clock_ms());
 }
 
 static void connection_on_timer(uv_timer_t *timer) {
@@ -450,14 +452,13 @@ static void connection_on_timer(uv_timer_t *timer) {
 /* connection_arm sets the timer to the next deadline. A timer that is set to
  * an earlier time is left alone: it finds nothing due and sets itself again,
  * which is cheaper than to move it at every message. */
-static void connection_arm(gs_connection *connection) {
+static void connection_arm(gs_connection *connection, uint64_t now_ms) {
   uint64_t deadline = connection_deadline(connection);
-  uint64_t now = gs_clock_ms();
   if (deadline == 0) {
     uv_timer_stop(&connection->timer);
     return;
   }
-  uint64_t wait = deadline > now ? deadline - now : 0;
+  uint64_t wait = deadline > now_ms ? deadline - now_ms : 0;
   if (uv_is_active((uv_handle_t *)&connection->timer) &&
       uv_timer_get_due_in(&connection->timer) <= wait) {
     return;
@@ -524,7 +525,8 @@ void gs_connection_open(gs_connections *all, gs_link *link, const void *fields,
     return;
   }
   gs_dial_start(connection->dial, connection->connect_until_ms);
-  if (connection->state != CONNECTION_ENDED) connection_arm(connection);
+  if (connection->state != CONNECTION_ENDED)
+    connection_arm(connection, gs_clock_ms());
 }
 
 void gs_connection_send(gs_connections *all, uint32_t id, const uint8_t *data,

@@ -24,8 +24,15 @@
 #include "lookup.h"
 #include "wake.h"
 
-/* More than an engine opens before its first connection, which is 10. */
-enum { ENGINE_DESCRIPTORS = 16 };
+enum {
+  /* More than an engine opens before its first connection, which is 10. */
+  ENGINE_DESCRIPTORS = 16,
+
+  /* So many events in one turn of the loop are a burst; Lua is woken after so
+   * many turns of it at the latest, about a quarter of a millisecond. */
+  ENGINE_BURST_EVENTS = 3,
+  ENGINE_BURST_TURNS = 16,
+};
 
 struct gs_engine {
   /* Both threads. */
@@ -56,8 +63,10 @@ struct gs_engine {
   gs_connections connections;
   gs_http *http;
   gs_bell *bell;
-  bool told;    /* events were pushed in this turn of the loop */
-  bool looping; /* |loop| stands */
+  uv_idle_t idle;  /* active: the loop does not wait, see engine_flush */
+  int told;        /* events that were pushed in this turn of the loop */
+  int burst_turns; /* turns for which Lua was left asleep */
+  bool looping;    /* |loop| stands */
   bool stopping;
 };
 
@@ -97,20 +106,39 @@ static void engine_release(gs_engine *engine) {
 static int engine_emit(void *user, uint16_t kind, uint16_t flags, uint32_t id,
                        const void *data, size_t len) {
   gs_engine *engine = user;
-  engine->told = true;
+  engine->told++;
   return gs_queue_push(engine->events, kind, flags, id, NULL, 0, data, len);
 }
 
-/* engine_flush wakes Lua, once for all events of a turn of the loop. */
+/* engine_flush wakes Lua for what was pushed. */
 static void engine_flush(gs_engine *engine) {
-  if (!engine->told) return;
-  engine->told = false;
+  if (!engine->told && !engine->burst_turns) return;
+  engine->told = engine->burst_turns = 0;
+  uv_idle_stop(&engine->idle);
   if (gs_queue_wants_wake(engine->events)) gs_engine_wake(engine);
 }
 
-static void engine_on_check(uv_check_t *check) { engine_flush(check->data); }
+static void engine_on_idle(uv_idle_t *idle) { (void)idle; }
+
+/* engine_on_check is called once sockets were read. A wake-up, with Lua's wait
+ * and its way back to it, costs as much as ten events, and a turn reads no more
+ * than a few of a burst: as long as they come, Lua is left asleep for a few
+ * turns, which then do not wait. */
+static void engine_on_check(uv_check_t *check) {
+  gs_engine *engine = check->data;
+  bool burst = engine->told >= ENGINE_BURST_EVENTS &&
+               engine->burst_turns < ENGINE_BURST_TURNS;
+  if (!burst) return engine_flush(engine);
+  engine->told = 0;
+  engine->burst_turns++;
+  uv_idle_start(&engine->idle, engine_on_idle);
+}
+
+/* engine_on_prepare is called before sockets are waited for: timers and
+ * commands, too, have events. */
 static void engine_on_prepare(uv_prepare_t *prepare) {
-  engine_flush(prepare->data);
+  gs_engine *engine = prepare->data;
+  if (!engine->burst_turns) engine_flush(engine);
 }
 
 static void engine_on_response(void *user, uint32_t id, const gs_buf *fields) {
@@ -153,6 +181,7 @@ static void engine_stop(gs_engine *engine) {
   uv_close((uv_handle_t *)&engine->async, NULL);
   uv_close((uv_handle_t *)&engine->check, NULL);
   uv_close((uv_handle_t *)&engine->prepare, NULL);
+  uv_close((uv_handle_t *)&engine->idle, NULL);
   uv_close((uv_handle_t *)&engine->alarm, NULL);
 }
 
@@ -251,6 +280,7 @@ static bool engine_begin(gs_engine *engine) {
   }
   uv_check_init(&engine->loop, &engine->check);
   uv_prepare_init(&engine->loop, &engine->prepare);
+  uv_idle_init(&engine->loop, &engine->idle);
   uv_timer_init(&engine->loop, &engine->alarm);
   engine->async.data = engine;
   engine->check.data = engine;

@@ -27,8 +27,8 @@
 
 enum {
   WEBSOCKET_SERVICE_BYTES = 64 << 10, /* bounds the request's head */
-  WEBSOCKET_RX_BYTES = 4 << 10,       /* resident memory of an idle socket */
-  WEBSOCKET_HEADER_BYTES = 16 << 10,  /* accepted of the server's head */
+  WEBSOCKET_RX_BYTES = 16 << 10, /* one read; of an idle socket, a page of it */
+  WEBSOCKET_HEADER_BYTES = 16 << 10, /* accepted of the server's head */
   WEBSOCKET_DEFLATE_BYTES = 1
                             << 10, /* and more: engine.io-client's threshold */
   WEBSOCKET_NOT_DEFLATED = 5,      /* its private PMDR_NOTHING_WE_SHOULD_DO */
