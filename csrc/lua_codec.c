@@ -1,10 +1,13 @@
 /* What the codecs in Lua ask of C because every message passes through it: the
- * head of a packet, and integers in what lua-cjson decoded. */
+ * head of a packet, and its payload by a decoder of Lua. */
 #include <math.h>
+#include <string.h>
 
 #include "errors.h"
 #include "lua_binding.h"
 #include "packet.h"
+
+enum { CODEC_DEPTH = 1000 }; /* as in lua/graphsocket/json.lua */
 
 /* core.packet(text) returns type, namespace, id, name, at, attachments: all but
  * the payload, which begins at |at|. |id| and |attachments| are nil if there
@@ -48,20 +51,22 @@ static bool lgs_is_whole(lua_Number number) {
 }
 
 /* lgs_make_integers replaces what is at the top of the stack, in a table each
- * value of it. It ends since decoded values contain no table twice; a cycle
- * would end at the limit of the stack. */
-static void lgs_make_integers(lua_State *L) {
+ * value of it, |depth| levels deep: that is as deep as lua-cjson is told to
+ * read, and another decoder makes its integers itself. */
+static void lgs_make_integers(lua_State *L, int depth) {
   if (lua_type(L, -1) == LUA_TNUMBER && !lua_isinteger(L, -1)) {
     lua_Number number = lua_tonumber(L, -1);
     if (!lgs_is_whole(number)) return;
     lua_pop(L, 1);
     lua_pushinteger(L, (lua_Integer)number);
-  } else if (lua_istable(L, -1)) {
+  } else if (lua_istable(L, -1) && depth > 0) {
     luaL_checkstack(L, 4, "nested too deeply");
     lua_pushnil(L);
     while (lua_next(L, -2)) {
       int type = lua_type(L, -1);
-      if (type == LUA_TNUMBER || type == LUA_TTABLE) lgs_make_integers(L);
+      if (type == LUA_TNUMBER || type == LUA_TTABLE) {
+        lgs_make_integers(L, depth - 1);
+      }
       if (type != LUA_TNUMBER) {
         lua_pop(L, 1);
         continue;
@@ -73,21 +78,46 @@ static void lgs_make_integers(lua_State *L) {
   }
 }
 
-/* core.integers(value) returns the value with integers in the place of floats
- * that are whole; a table is changed. Lua 5.3 and later only. */
-static int lgs_integers(lua_State *L) {
-  lua_settop(L, 1);
-  lgs_make_integers(L);
+#endif
+
+/* core.read_json(decode, text, at) returns what decode makes of |text| from
+ * |at| on, or nil and what it raised or returned as its second value. On Lua
+ * 5.3 and later, floats that are whole are integers in it. lua-cjson stops at a
+ * NUL behind the value, so a text with one is refused here. */
+static int lgs_read_json(lua_State *L) {
+  size_t len;
+  const char *text = luaL_checklstring(L, 2, &len);
+  size_t skipped = (size_t)luaL_optinteger(L, 3, 1) - 1;
+  luaL_argcheck(L, skipped <= len, 3, "behind the end of the text");
+  lua_settop(L, 2);
+  lua_pushvalue(L, 1);
+  if (skipped) {
+    lua_pushlstring(L, text + skipped, len - skipped);
+  } else {
+    lua_pushvalue(L, 2);
+  }
+  bool raised = lua_pcall(L, 1, 2, 0) != 0;
+  if (raised) {
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+  }
+  if (lua_isnil(L, -2)) return 2;
+  lua_pop(L, 1);
+  if (memchr(text + skipped, '\0', len - skipped)) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "Expected the end but found a NUL character");
+    return 2;
+  }
+#if LUA_VERSION_NUM >= 503
+  lgs_make_integers(L, CODEC_DEPTH);
+#endif
   return 1;
 }
 
-#endif
-
 static const luaL_Reg functions[] = {
-#if LUA_VERSION_NUM >= 503
-    {"integers", lgs_integers},
-#endif
     {"packet", lgs_packet},
+    {"read_json", lgs_read_json},
     {NULL, NULL},
 };
 

@@ -150,4 +150,77 @@ describe("graphsocket.json", function()
     cjson.decode_max_depth(1000)
     assert(ok, err)
   end)
+
+  it("reads from a position on, and refuses a NUL behind the value", function()
+    assert.same({ "x" }, json.decode('42["x"]', 3))
+    assert.is_nil((json.decode('42["x"]', 4)))
+    assert.is_nil((json.decode "[1]\0"))
+    assert.same({ 1 }, json.decode("\0[1]", 2))
+  end)
+
+  describe("with another codec", function()
+    local dkjson = require "dkjson"
+
+    after_each(function() json.use(nil) end)
+
+    local function use_dkjson()
+      local read, written = 0, 0
+      json.use {
+        decode = function(text)
+          read = read + 1
+          local value, _, why = dkjson.decode(text, 1, json.null, nil)
+          return value, why
+        end,
+        encode = function(value)
+          written = written + 1
+          return dkjson.encode(value, {
+            exception = function(_, other) return other == json.null and "null" end,
+          })
+        end,
+      }
+      return function() return read, written end
+    end
+
+    it("reads and writes with it, and with lua-cjson again when told so", function()
+      local counts = use_dkjson()
+      assert.same({ a = { 1, json.null, "x" } }, json.decode '{"a":[1,null,"x"]}')
+      assert.equal('{"a":[1,null,"x"]}', json.encode { a = { 1, json.null, "x" } })
+      assert.equal('{"a":[]}', json.encode { a = json.array() })
+      local read, written = counts()
+      assert.equal(1, read)
+      assert.is_true(written > 0)
+      json.use(nil)
+      assert.same({ 1 }, json.decode "[1]")
+      assert.equal(1, (counts()))
+    end)
+
+    it("still refuses what cannot be written, and names its place", function()
+      use_dkjson()
+      assert.truthy(refused({ a = { print } }):find(".a[1]", 1, true))
+      assert.truthy(refused({ "\255" }):find("UTF-8", 1, true))
+    end)
+
+    it("repeats nothing of a text that it refuses, whether it raises or returns nil", function()
+      use_dkjson()
+      local value, message = json.decode '{"token":s3cret}'
+      assert.is_nil(value)
+      assert.equal("the decoder refused it", message)
+      json.use { decode = function(text) error("bad: " .. text) end }
+      value, message = json.decode "s3cret"
+      assert.is_nil(value)
+      assert.equal("the decoder refused it", message)
+    end)
+
+    it("takes what nests deeper than we look", function()
+      json.use { decode = function() return nested(100000) end }
+      assert.equal("table", type((json.decode "x")))
+    end)
+
+    it("refuses what is no codec", function()
+      assert.has_error(function() json.use "rapidjson" end,
+        "bad argument #1 to 'use': give a table with decode and encode, got string")
+      assert.has_error(function() json.use { decode = true } end,
+        "bad argument #1 to 'use': its fields are the functions decode and encode, got decode = boolean")
+    end)
+  end)
 end)

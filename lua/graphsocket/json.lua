@@ -1,4 +1,4 @@
---- JSON as the project needs it, by lua-cjson.
+--- JSON as the project needs it, by lua-cjson, or another codec (json.use).
 --
 -- The codec is an instance of our own (cjson.new), so the script's settings of
 -- its cjson change nothing here, nor ours there. What lua-cjson would write
@@ -40,8 +40,7 @@ end
 local encode = codec.encode
 local decode = codec.decode
 local utf8_valid = core.utf8_valid
-local integers = core.integers -- nil where every number is a float
-local find = string.find
+local read = core.read_json
 local huge = math.huge
 local getmetatable, next, type = getmetatable, next, type
 
@@ -217,24 +216,43 @@ function json.encode(value, what, level)
   return encode(value)
 end
 
+--- Has another codec read and write all JSON of this Lua state from now on:
+--- of packets, and of Graph. What is checked before a value is written stays.
+---@param other table|nil decode = fn(text) -> value, which raises or returns nil
+--- for what is no JSON, and encode = fn(value) -> text, which raises; null is
+--- json.null to both. One that is absent is lua-cjson's; nil: both are
+function json.use(other)
+  if other ~= nil and type(other) ~= "table" then
+    error("bad argument #1 to 'use': give a table with decode and encode, got "
+      .. type(other), 2)
+  end
+  for name, value in pairs(other or {}) do
+    if name ~= "decode" and name ~= "encode" or type(value) ~= "function" then
+      error("bad argument #1 to 'use': its fields are the functions decode and "
+        .. "encode, got " .. tostring(name) .. " = " .. type(value), 2)
+    end
+  end
+  encode = other and other.encode or codec.encode
+  decode = other and other.decode or codec.decode
+end
+
 --- Reads JSON text.
 ---@param text string
+---@param at integer|nil where it begins in |text|; 1
 ---@return any value, or nil and a message that repeats nothing of the text
 ---@return string|nil message
-function json.decode(text)
+function json.decode(text, at)
   if type(text) ~= "string" then
     error("bad argument #1 to 'decode': give a string, got " .. type(text), 2)
   end
-  local ok, value = pcall(decode, text)
-  if not ok then
-    -- lua-cjson's message gives the kind of token and the position only.
-    return nil, (tostring(value):gsub("^[^:]*:%d+: ", ""))
+  local value, message = read(decode, text, at)
+  if value == nil then
+    -- Another's message may repeat the text.
+    if decode ~= codec.decode then return nil, "the decoder refused it" end
+    -- lua-cjson's gives the kind of token and the position only.
+    return nil, (tostring(message):gsub("^[^:]*:%d+: ", ""))
   end
-  -- lua-cjson stops at a NUL behind the value.
-  if find(text, "\0", 1, true) then
-    return nil, "Expected the end but found a NUL character"
-  end
-  return integers and integers(value) or value
+  return value
 end
 
 return json

@@ -114,7 +114,7 @@ end
 -- Events whose name is no plain string: the payload has to be decoded for it.
 -- Returns the name and the decoded payload, or nil and what is wrong.
 local function decode_name(text, at)
-  local data, message = json.decode(text:sub(at))
+  local data, message = json.decode(text, at)
   if data == nil then return nil, "invalid payload: " .. message end
   local name = data[1]
   if type(name) == "number" then
@@ -197,7 +197,7 @@ function packet.data(p, protocol, reviver)
   if data == nil then
     if p.at > #p.text then return nil end
     local message
-    data, message = json.decode(p.text:sub(p.at))
+    data, message = json.decode(p.text, p.at)
     if data == nil then return nil, "invalid payload: " .. message end
     if p.type ~= EVENT and p.type ~= ACK then
       message = data_fault(p, data, protocol)
@@ -238,7 +238,7 @@ function packet.last_string(p)
   -- one is not followed by text.
   local plain = text:match(',%s*"([^"\\]*)"%]$')
   if plain then return plain end
-  local data = p.value or json.decode(text:sub(p.at))
+  local data = p.value or json.decode(text, p.at)
   local last = type(data) == "table" and #data > 1 and data[#data]
   return type(last) == "string" and last or nil
 end
