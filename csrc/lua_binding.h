@@ -12,9 +12,15 @@
 #include "buf.h"
 #include "lua_compat.h"
 
-/* lgs_make_class makes the metatable |name|. */
+/* lgs_make_class makes the metatable |name|, which is the first upvalue of its
+ * functions. */
 void lgs_make_class(lua_State *L, const char *name, const luaL_Reg *methods,
                     const luaL_Reg *meta);
+
+/* lgs_check_self returns the userdata that a function of the class |name| was
+ * called with, or raises. It does not look the class up by its name, as
+ * luaL_checkudata does, which is what a short function spends its time on. */
+void *lgs_check_self(lua_State *L, const char *name);
 
 /* lgs_push_bufs pushes each buffer's bytes as a string and frees them all. */
 void lgs_push_bufs(lua_State *L, gs_buf *bufs, int count);

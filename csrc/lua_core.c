@@ -17,11 +17,22 @@
 void lgs_make_class(lua_State *L, const char *name, const luaL_Reg *methods,
                     const luaL_Reg *meta) {
   luaL_newmetatable(L, name);
-  luaL_setfuncs(L, meta, 0);
+  lua_pushvalue(L, -1);
+  luaL_setfuncs(L, meta, 1);
   lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
+  lua_pushvalue(L, -2);
+  luaL_setfuncs(L, methods, 1);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
+}
+
+void *lgs_check_self(lua_State *L, const char *name) {
+  if (lua_getmetatable(L, 1)) {
+    bool own = lua_rawequal(L, -1, lua_upvalueindex(1));
+    lua_pop(L, 1);
+    if (own) return lua_touserdata(L, 1);
+  }
+  return luaL_checkudata(L, 1, name);
 }
 
 /* In a protected call: the memory for a string may fail to be had, and the

@@ -114,7 +114,7 @@ static int lgs_fail(lua_State *L, int err) {
 /* ---- engine ---- */
 
 static gs_engine *lgs_check_engine(lua_State *L, lgs_shared **shared) {
-  lgs_engine *self = luaL_checkudata(L, 1, LGS_ENGINE);
+  lgs_engine *self = lgs_check_self(L, LGS_ENGINE);
   if (!self->shared || !self->shared->engine) {
     luaL_error(L, "the engine was stopped");
   }
@@ -153,7 +153,7 @@ static int lgs_engine_new(lua_State *L) {
 
 /* engine:stop(), __gc, __close: joins the I/O thread, within 200 ms. */
 static int lgs_engine_stop(lua_State *L) {
-  lgs_engine *self = luaL_checkudata(L, 1, LGS_ENGINE);
+  lgs_engine *self = lgs_check_self(L, LGS_ENGINE);
   lgs_shared *shared = self->shared;
   if (!shared) return 0;
   self->shared = NULL;
@@ -164,7 +164,7 @@ static int lgs_engine_stop(lua_State *L) {
 }
 
 static int lgs_engine_tostring(lua_State *L) {
-  lgs_engine *self = luaL_checkudata(L, 1, LGS_ENGINE);
+  lgs_engine *self = lgs_check_self(L, LGS_ENGINE);
   lua_pushfstring(L, LGS_ENGINE ": %s", self->shared ? "running" : "stopped");
   return 1;
 }
@@ -340,7 +340,7 @@ static int lgs_engine_cancel(lua_State *L) {
 /* ---- connection ---- */
 
 static lgs_connection *lgs_check_connection(lua_State *L) {
-  return luaL_checkudata(L, 1, LGS_CONNECTION);
+  return lgs_check_self(L, LGS_CONNECTION);
 }
 
 /* lgs_usable returns 0 if the connection can take a command. */

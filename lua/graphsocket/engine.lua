@@ -27,6 +27,7 @@ local OPEN, CLOSED, CLOCK = core.OPEN, core.CLOSED, core.CLOCK
 local BELL, GONE = core.BELL, core.GONE
 
 local thread -- the core's engine
+local take -- thread.next
 local sinks = setmetatable({}, { __mode = "v" }) -- connection id -> sink
 local leaving = setmetatable({}, { __mode = "v" }) -- likewise, after CLOSED
 local requests = {} -- request id -> {callback = fn}
@@ -52,7 +53,8 @@ local function tell_gone(id)
   end
 end
 
-local function hand_out(kind, id, a, b)
+-- Hands out what is no message.
+local function hand_out(kind, id, a)
   if kind == RESPONSE then
     return requests[id] and answer(id, a)
   elseif kind == CLOCK then
@@ -67,9 +69,7 @@ local function hand_out(kind, id, a, b)
   if not sink then
     return -- collected meanwhile
   end
-  if kind == MESSAGE then
-    sink:on_message(a, b)
-  elseif kind == PING then
+  if kind == PING then
     sink:on_ping()
   elseif kind == OPEN then
     sink:on_open(a)
@@ -82,14 +82,20 @@ end
 -- Hands out events until none is left, or the batch is full; or one raises.
 local function drain()
   while left > 0 and thread do
-    -- Counted first: should next() itself raise, the batch still ends.
+    -- Counted first: should take() itself raise, the batch still ends.
     left = left - 1
-    local kind, id, a, b = thread:next()
-    if not kind then
+    local kind, id, a, b = take(thread)
+    if kind == MESSAGE then
+      local sink = sinks[id]
+      if sink then -- else it was collected meanwhile
+        sink:on_message(a, b)
+      end
+    elseif kind then
+      hand_out(kind, id, a)
+    else
       left = left + 1
       return
     end
-    hand_out(kind, id, a, b)
   end
 end
 
@@ -165,7 +171,7 @@ function engine.start()
   if not started then
     return nil, errors.from_fields(fields)
   end
-  thread = started
+  thread, take = started, started.next
   started:wake() -- as in dispatch: nobody has called next() yet
   source.alarm = started.alarm and function(seconds)
     thread:alarm(seconds)

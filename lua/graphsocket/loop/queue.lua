@@ -28,6 +28,9 @@ local function drain(self)
     if a == PACKED then fn(unpack(b, 1, b.n)) else fn(a, b) end
     if began then stopwatch.check(began, a ~= PACKED and a or b[1]) end
   end
+  -- From the start again: slots that move on and on would not stay in the
+  -- table's array.
+  self._first, self._last = 1, 1
 end
 
 local function drain_to_the_end(self)

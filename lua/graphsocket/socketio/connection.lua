@@ -138,9 +138,8 @@ end
 ---@param p table
 function Connection:release(p)
   self._core:release(#p.text)
-  for i = 1, p.buffers and #p.buffers or 0 do
-    self._core:release(#p.buffers[i])
-  end
+  local buffers = p.buffers
+  for i = 1, buffers and #buffers or 0 do self._core:release(#buffers[i]) end
 end
 
 --- For the core: the process is about to end.

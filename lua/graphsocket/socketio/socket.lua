@@ -180,6 +180,7 @@ local function deliver(self, p)
   -- case, needs no protection of its own.
   local handler = list[1]
   if #list == 1 and type(handler) == "function" then
+    if count == 2 then return handler(data[2]) end
     return handler(unpack(data, 2, count))
   end
   self:_call(p.name, unpack(data, 2, count))
