@@ -144,10 +144,12 @@ function M.advance(s)
 end
 
 -- Stops the library's clocks until thaw(): only advance() moves them then, and
--- nothing is due because the machine was slow. Not beside a real server, since
--- no wait of a real run() would end.
+-- nothing is due because the machine was slow. They stop at a whole second, so
+-- that seconds are added and taken away without an error of rounding. Not beside
+-- a real server, since no wait of a real run() would end.
 function M.freeze()
-  local now, time = machine_now(), machine_time()
+  if core.now ~= machine_now then return end
+  local now, time = math.ceil(machine_now()) + 0.0, math.ceil(machine_time()) + 0.0
   core.now = function() return now end
   core.time = function() return time end
 end

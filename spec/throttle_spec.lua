@@ -8,6 +8,8 @@ local helper = require "spec.helper"
 local loop = require "graphsocket.loop"
 
 describe("a client that is told to wait", function()
+  helper.in_frozen_time()
+
   local open, seen, began
 
   before_each(function() open, began = {}, loop.now() end)
