@@ -22,7 +22,7 @@ dependencies = {
   "lua-cjson >= 2.1.0",
   "argparse >= 0.7.0", -- for the command alone
 }
--- Nothing is looked for here: csrc/needs.c names what is missing with its
+-- Nothing is looked for here: csrc/lua_needs.c names what is missing with its
 -- packages, in a line, where luarocks has ten lines without. These are for
 -- "luarocks make CURL_DIR=...", and CURL_INCDIR, CURL_LIBDIR.
 external_dependencies = { CURL = {}, WEBSOCKETS = {}, UV = {}, SSL = {}, CRYPTO = {} }
@@ -33,7 +33,7 @@ build = {
   modules = {
     ["graphsocket.core"] = {
       sources = {
-        "csrc/needs.c", -- first: what is missing, in words
+        "csrc/lua_needs.c", -- first: what is missing, in words
         "csrc/at_exit.c",
         "csrc/base64.c",
         "csrc/bell.c",

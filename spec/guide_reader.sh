@@ -56,7 +56,7 @@ make() {
   esac
 }
 
-# scripts/check-rock runs these, from a clean clone.
+# scripts/check-rock runs the README's, in a clean clone.
 luarocks() { record luarocks "$@"; }
 
 # These change the machine.

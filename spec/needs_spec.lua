@@ -84,7 +84,7 @@ describe("what is missing is named with its package:", function()
   end
 
   it("the headers, each", function()
-    local code, _, err = helper.run { "cc", "-E", "-nostdinc", "-I", folder, "-o", "/dev/null", "csrc/needs.c" }
+    local code, _, err = helper.run { "cc", "-E", "-nostdinc", "-I", folder, "-o", "/dev/null", "csrc/lua_needs.c" }
     assert.not_equal(0, code)
     for _, package in ipairs {
       "libcurl4-openssl-dev", "libwebsockets-dev", "libuv1-dev", "libssl-dev",

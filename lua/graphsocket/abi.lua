@@ -12,10 +12,12 @@ local version = _VERSION:match "%d+%.%d+"
 local function advise(what)
   local name = is_jit and jit.version or _VERSION
   local make = is_jit and "luajit" or version
+  -- By itself luarocks takes the headers of Lua 5.1 where they are.
+  local headers = is_jit and " LUA_INCDIR=/usr/include/luajit-2.1" or ""
   error(("graphsocket: %s: install it for %s, by luarocks "
-    .. "--lua-version=%s install graphsocket (in a checkout: luarocks "
-    .. "--lua-version=%s make, or make LUA=%s)")
-    :format(what, name, version, version, make), 0)
+    .. "--lua-version=%s install graphsocket%s (in a checkout: luarocks "
+    .. "--lua-version=%s make%s, or make LUA=%s)")
+    :format(what, name, version, headers, version, headers, make), 0)
 end
 
 -- Before the core is loaded: one built for LuaJIT, whose Lua is 5.1 as well,
