@@ -48,6 +48,29 @@ describe("the queue of retries", function()
         '24["next"]' }, server.sent)
     end)
 
+  -- It was in the send buffer too, and so sent twice by the next connection, once
+  -- more than `retries` allow. Found by spec/faults_spec.lua.
+  it("sends an event once more that met a connection which had just ended", function()
+    local socket = peers:connect { retries = 1 }
+    local got = {}
+    local server = peers:last():join()
+    server.closed = true -- and the news of it comes later
+    for i = 1, 2 do
+      socket:emit("echo", i, function(err, value) got[#got + 1] = err or value end)
+    end
+    server:drop()
+    advance(1.1)
+    server = peers:last():join()
+    assert.equal(2, #server.sent)
+    server:say(('3%s["a"]'):format(server.sent[2]:match "^2(%d+)%[\"echo\",1%]$"))
+    assert.equal(3, #server.sent)
+    server:say(('3%s["b"]'):format(server.sent[3]:match "^2(%d+)%[\"echo\",2%]$"))
+    assert.same({ "a", "b" }, got)
+    assert.equal(0, socket:stats().retries + socket:stats().acknowledgements)
+    advance(2)
+    assert.equal(3, #server.sent)
+  end)
+
   it("sends nothing while the socket is not connected", function()
     local socket = peers:connect { retries = 3, ack_timeout = 1, auto_connect = false }
     local got

@@ -65,8 +65,10 @@ local function tell_outgoing(socket, event)
 end
 
 -- Returns true if it was sent or buffered, or dropped as it asked to be; nil
--- and an error if the connection takes no more.
-local function send_event(socket, event, target)
+-- and an error if the connection takes no more. |is_queued|: it waits in the
+-- queue of retries, and must not wait in the buffer too, from where it would be
+-- sent beside the next try: nil then also if the connection has ended.
+local function send_event(socket, event, target, is_queued)
   local flags, id = event.flags, nil
   if target then
     id = socket._acks:add(target, flags.timeout or socket._ack_timeout)
@@ -86,7 +88,7 @@ local function send_event(socket, event, target)
     if sent then
       tell_outgoing(socket, event)
       return true
-    elseif err then
+    elseif err or is_queued then
       if id then socket._acks:take(id) end
       return nil, err
     end
@@ -104,7 +106,7 @@ end
 ---@param target table
 ---@return boolean taken
 function emit.retry(socket, event, target)
-  return send_event(socket, event, target) or false
+  return send_event(socket, event, target, true) or false
 end
 
 local function submit(socket, event)
