@@ -9,8 +9,8 @@ describe("a handler that blocks", function()
   local sim
 
   before_each(function()
-    -- Dead after half a second without a pong.
-    sim = simulator.start("--ping-interval", "250", "--ping-timeout", "250")
+    -- Dead a second after a ping without a pong.
+    sim = simulator.start("--ping-interval", "250", "--ping-timeout", "1000")
   end)
   after_each(function() sim:stop() end)
 
@@ -22,7 +22,7 @@ describe("a handler that blocks", function()
       if #got == 1 then
         sim:post("notify", { data = "second" })
         sim:post("notify", { data = "third" })
-        core.poll(-1, 3) -- six times the time that the server allows
+        core.poll(-1, 3) -- more than twice the time that the server allows
       end
     end)
     socket:on("disconnect", function(reason) reasons[#reasons + 1] = reason end)
