@@ -76,7 +76,8 @@ describe("in a real nginx", function()
     it_self:until_got { "after" }
     local stats = it_self:stats()[heir]
     assert.equal(0, stats.takeovers)
-    assert.equal(2, stats.generation)
+    -- One more if the other old worker heard of it before it was told to exit.
+    assert.is_true(stats.generation == 2 or stats.generation == 3)
     assert.equal(2, #it_self.nginx:files())
   end)
 

@@ -82,7 +82,7 @@ end
 ---@param seconds number
 function loop.sleep(seconds)
   wait.check_seconds("sleep", seconds, 2)
-  wait.check_place("graphsocket.sleep", 2)
+  wait.check_place "graphsocket.sleep"
   wait.sleep(seconds)
 end
 
@@ -234,7 +234,7 @@ function loop.run(main)
     error("graphsocket.run() is running already: handlers and tasks are run by "
       .. "it and need no other", 2)
   end
-  wait.check_place("graphsocket.run", 2)
+  wait.check_place "graphsocket.run"
   pump.running, pump.stopping, pump.paused = homes.here(), false, false
   holds.grip()
   local ok, err = pcall(run_here, main)

@@ -26,14 +26,27 @@ function wait.check_seconds(name, seconds, level)
   end
 end
 
+-- How the sources of this library begin; "" without debug information.
+local OURS = debug.getinfo(1, "S").source:match "^(@.*)loop/wait%.lua$" or ""
+
+-- The line of the program that is to blame, as error() writes it: what waits may
+-- be deep in this library.
+local function position()
+  local level, info = 3, debug.getinfo(3, "Sl")
+  while info and (info.what == "C" or info.source:sub(1, #OURS) == OURS) do
+    level = level + 1
+    info = debug.getinfo(level, "Sl")
+  end
+  return info and ("%s:%d: "):format(info.short_src, info.currentline) or ""
+end
+
 --- Raises if the host does not let anybody wait here.
 ---@param what string the beginning of the message
----@param level number as of error()
-function wait.check_place(what, level)
+function wait.check_place(what)
   local host = pump.pick()
   local why = host.cannot_wait and host.cannot_wait()
   if why then
-    error(what .. ": " .. why, level + 1)
+    error(position() .. what .. ": " .. why, 0)
   end
 end
 
@@ -76,7 +89,7 @@ local function await(awaited, timeout)
   if timeout ~= nil then
     wait.check_seconds("await", timeout, 3)
   end
-  wait.check_place("cannot wait here", 3)
+  wait.check_place "cannot wait here"
   local waiter = { open = false, on_open = nil, fire = future.open }
   awaited:_add(waiter)
   if timeout then
