@@ -67,7 +67,7 @@ LUA_FILES = $(patsubst lua/%,%,$(shell find lua -name '*.lua'))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all demo live test check setup lint unit servers spec browser hostile asan tsan valgrind gc-torture \
-  fuzz fuzz-coverage coverage docs bench dist deb install uninstall clean help FORCE
+  fuzz fuzz-coverage coverage docs bench counts dist deb install uninstall clean help FORCE
 
 all: ## build the C core for LUA (default 5.4) into build/
 	@scripts/setup --check build $(subst 5.,lua5.,$(LUA))
@@ -236,6 +236,21 @@ bench: ## what events and sockets cost, against other clients; RUNS=5, WORKLOADS
 	@$(MAKE) --no-print-directory LUA=luajit build/luajit/graphsocket/core.so
 	@node bench/run.mjs $(RUNS) $(WORKLOADS)
 	@/usr/bin/python3 bench/plot.py
+
+# Of plain gcc -O2, whatever else was built.
+counts: ## instructions of a message's way, against those recorded; UPDATE=1 records them
+	@scripts/setup valgrind
+	@$(MAKE) --no-print-directory LUA=5.4 CC=gcc BUILD=build CFLAGS="-O2 -g" run-counts
+
+.PHONY: run-counts
+run-counts: $(CORE) $(BUILD)/bench/path
+	@lua5.4 scripts/counts.lua measure $(BUILD) "gcc $$(gcc -dumpfullversion) $$(gcc -dumpmachine)" > $(BUILD)/counts.txt
+	@$(if $(UPDATE),cp $(BUILD)/counts.txt bench/counts/recorded.txt,lua5.4 scripts/counts.lua compare \
+	  bench/counts/recorded.txt $(BUILD)/counts.txt)
+
+$(BUILD)/bench/path: bench/counts/path.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -Icsrc $< $(ARCHIVE) $(library_libs) -o $@
 
 lint: ## layout, warnings of gcc and clang, cppcheck, luacheck, house rules, rockspec
 	@scripts/lint
