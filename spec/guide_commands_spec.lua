@@ -144,13 +144,7 @@ describe("the commands of", function()
   -- Waits for its end, for as long as it goes on.
   local function finish(self)
     local process = self.process
-    local function said() return #process:out() + #process:err() end
-    while not process:ended() do
-      local before = said()
-      helper.eventually(function() return process:ended() or said() > before end,
-        "the block goes on: " .. process:err())
-    end
-    assert.equal(0, process:close(), process:out() .. process:err())
+    assert.equal(0, process:wait_while_it_tells(), process:out() .. process:err())
     check_recorded(self.recorded)
   end
 

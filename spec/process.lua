@@ -126,6 +126,18 @@ function process:wait()
   return self:close()
 end
 
+-- Waits until the process has ended by itself, for as long as it goes on telling.
+---@return integer code
+function process:wait_while_it_tells()
+  local function told() return #self:out() + #self:err() end
+  while not self:ended() do
+    local before = told()
+    M.eventually(function() return self:ended() or told() > before end,
+      "the process goes on or ends: " .. self:err())
+  end
+  return self:close()
+end
+
 -- Closes the process's stdin and waits for its end.
 ---@return integer code
 function process:close()

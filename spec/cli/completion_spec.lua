@@ -49,10 +49,10 @@ describe("the completions", function()
   local function complete(words)
     for _, case in ipairs(CASES) do words[#words + 1] = case[1] end
     words.env = { HOME = folder, XDG_CONFIG_HOME = folder, XDG_DATA_HOME = folder }
-    local code, out, err = helper.run(words)
-    assert.equal("", err)
-    assert.equal(0, code)
-    return command.lines(out)
+    local process = helper.spawn(words)
+    assert.equal(0, process:wait_while_it_tells())
+    assert.equal("", process:err())
+    return command.lines(process:out())
   end
 
   local function last_words(lines)
