@@ -48,6 +48,20 @@ describe("graphsocket.watch", function()
     return #sim:requests "delta"
   end
 
+  it("that is closed while the last answer is on its way says nothing of it", function()
+    local reported, real, w = {}, client._request, nil
+    loop.on_error = function(err) reported[#reported + 1] = tostring(err) end
+    client._request = function(...)
+      local answer, err, refused = real(...)
+      if answer and answer.json["@odata.deltaLink"] then w.watch:close() end
+      return answer, err, refused
+    end
+    w = start { state = helper.scratch "drive.state" }
+    helper.eventually(function() return w.watch.state == "closed" end, "it is closed")
+    helper.advance(1)
+    assert.same({}, reported)
+  end)
+
   describe("delivers", function()
     it("what is changed from now on, as items of the feed", function()
       create { name = "before.txt" }

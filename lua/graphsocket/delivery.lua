@@ -165,6 +165,8 @@ function methods:run()
   if summary.items > 0 or summary.resync then
     ok, err = call(self, "commit", summary)
   end
+  -- Closed while the last answer was on its way: the cursor is another's now.
+  if self._scope.cancelled then return nil end
   if ok then ok, err = save(self, place) end
   if not ok then return nil, err end
   if self._scope.cancelled then return nil end
