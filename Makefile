@@ -67,7 +67,7 @@ LUA_FILES = $(patsubst lua/%,%,$(shell find lua -name '*.lua'))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all demo live test check setup lint unit servers spec browser hostile asan tsan valgrind gc-torture \
-  fuzz fuzz-coverage coverage docs bench counts dist deb install uninstall clean help FORCE
+  fuzz fuzz-coverage faults coverage docs bench counts dist deb install uninstall clean help FORCE
 
 all: ## build the C core for LUA (default 5.4) into build/
 	@scripts/setup --check build $(subst 5.,lua5.,$(LUA))
@@ -219,6 +219,12 @@ fuzz-coverage: ## lines that the committed corpora of the fuzz targets reach
 replay-corpora: $(FUZZERS)
 	@rm -f $(BUILD)/lines
 	@for target in $^; do FUZZ_COVERAGE=$(BUILD)/lines $$target spec/fuzz/corpus/$${target##*/fuzz_}/* || exit; done
+
+SESSIONS ?= 10000
+SEED ?= $(shell date +%s)
+faults: $(CORE) ## sessions through networks that fail; SESSIONS=10000, SEED=, SESSION= one of them
+	@FAULT_SESSIONS=$(SESSIONS) FAULT_SEED=$(SEED) FAULT_SESSION=$(SESSION) \
+	  $(LUA_BIN) scripts/busted.lua spec/faults_spec.lua
 
 coverage: ## lines of each C file that the units and specs reach
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true

@@ -45,10 +45,11 @@ end
 local drive = {}
 local drive_metatable = { __name = "spec.simulator.drive", __index = drive }
 
--- Makes a drive of its own for a test, with methods that change its items.
+-- Makes a drive of its own for a test, with methods that change its items;
+-- `fields` as of drives/create.
 ---@return table id, resource (its path)
-function simulator:drive()
-  local id = self:post("drives/create").drives[1].drive
+function simulator:drive(fields)
+  local id = self:post("drives/create", fields).drives[1].drive
   return setmetatable({
     id = id, resource = "/drives/" .. id .. "/root", _sim = self,
   }, drive_metatable)

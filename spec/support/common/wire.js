@@ -32,6 +32,9 @@ import { listenLoopback } from "./listen.js";
 import { sleep } from "./process.js";
 import { Turns } from "./turns.js";
 
+/** Bytes of a connection that tell who it was. */
+const HEAD = 100;
+
 const covers = (value, lane) => value === lane || value === "both";
 
 /** One connection through the wire: two sockets and the faults between. */
@@ -46,6 +49,7 @@ class Connection extends EventEmitter {
     this.server = null;
     this.remote = client.remoteAddress;
     this.faults = { ...faults };
+    this.head = "";
     this.bytes = { up: 0, down: 0 };
     this.turns = new Turns(this.faults.turns, (change) => {
       this.emit("turn");
@@ -82,6 +86,8 @@ class Connection extends EventEmitter {
   }
 
   async #forward(chunk, lane, sink) {
+    if (lane === "up" && this.bytes.up === 0)
+      this.head = chunk.subarray(0, HEAD).toString("latin1");
     const { delay, drip, twice } = this.faults;
     if (delay) await sleep(delay);
     await this.gate(lane);
@@ -159,6 +165,7 @@ export class Wire extends EventEmitter {
   #connects = 0;
   #faults = {};
   #plan = [];
+  #clean = null; // connections that no plan was for, once there was one
   #back_at = 0;
   #by_port = new Map();
 
@@ -236,28 +243,34 @@ export class Wire extends EventEmitter {
   follow(plan) {
     // An empty table of Lua is "{}" for some JSON writers.
     this.#plan = Array.isArray(plan) ? [...plan] : [];
+    this.#clean = [];
   }
 
+  /** With the first bytes of the connections that no plan was for. */
   report() {
     const { port, log, connections } = this;
-    return { port, counters: log.counters, open: connections.size };
+    const heads = this.#clean?.map(({ head }) => head);
+    return { port, counters: log.counters, open: connections.size, heads };
   }
 
-  /** The faults that a new connection begins with. */
-  #next() {
+  /** A new connection, with the faults that it begins with. */
+  #next(client) {
     const entry = this.#plan.shift();
+    const faults = { ...this.#faults, ...entry };
+    const connection = new Connection(++this.#last, client, faults);
+    if (!entry) this.#clean?.push(connection);
     this.log.count(entry ? "planned" : "clean");
-    return { ...this.#faults, ...entry };
+    connection.once("turn", () => this.log.count(`struck.${faults.name}`));
+    return connection;
   }
 
   async #accept(client) {
     // The port stays taken: another wire would get it.
     if (Date.now() < this.#back_at) return client.resetAndDestroy();
-    const faults = this.#next();
-    const connection = new Connection(++this.#last, client, faults);
+    const connection = this.#next(client);
+    const { faults } = connection;
     this.connections.set(connection.id, connection);
     client.setNoDelay(true).on("error", () => {});
-    connection.once("turn", () => this.log.count(`struck.${faults.name}`));
     this.emit("open", connection);
     if (faults.away) {
       connection.emit("turn");
