@@ -242,6 +242,7 @@ bench: ## what events and sockets cost, against other clients; RUNS=5, WORKLOADS
 	@$(MAKE) --no-print-directory LUA=luajit build/luajit/graphsocket/core.so
 	@node bench/run.mjs $(RUNS) $(WORKLOADS)
 	@/usr/bin/python3 bench/plot.py
+	@node bench/page.mjs
 
 # Of plain gcc -O2, whatever else was built.
 counts: ## instructions of a message's way, against those recorded; UPDATE=1 records them

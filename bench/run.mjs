@@ -6,7 +6,7 @@
  *   node bench/run.mjs [RUNS] [WORKLOAD…]       5 runs of all of them
  */
 import { execFile, execFileSync, spawn } from "node:child_process";
-import { appendFileSync, mkdirSync, rmSync } from "node:fs";
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 
@@ -124,11 +124,17 @@ async function measure(client, workload) {
 
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
+const said = [];
+function say(line) {
+  said.push(line);
+  console.log(line);
+}
+
 function print(workload, results) {
   const { fields } = workload;
-  console.log(`\n${workload.title}`);
+  say(`\n${workload.title}`);
   const heads = fields.map((field) => `${FIELDS[field].padStart(20)}${"ratio".padStart(7)}`);
-  console.log(`${"".padEnd(26)}${heads.join("")}`);
+  say(`${"".padEnd(26)}${heads.join("")}`);
   const middle = (name, field) => median(results[name].map((result) => result[field]));
   for (const name of Object.keys(results)) {
     const cells = fields.map((field) => {
@@ -136,7 +142,7 @@ function print(workload, results) {
       const ratio = value / middle(BASE, field);
       return `${value.toPrecision(4).padStart(20)}${ratio.toFixed(2).padStart(7)}`;
     });
-    console.log(`${name.padEnd(26)}${cells.join("")}`);
+    say(`${name.padEnd(26)}${cells.join("")}`);
   }
 }
 
@@ -177,3 +183,5 @@ for (const name of names.length ? names : Object.keys(WORKLOADS)) {
   write(name, results);
   print(workload, results);
 }
+// For bench/page.mjs: a part of the workloads says nothing of the others.
+if (!names.length) writeFileSync("bench/data/medians.txt", `${said.join("\n").trim()}\n`);
