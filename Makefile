@@ -264,6 +264,7 @@ lint: ## layout, warnings of gcc and clang, cppcheck, luacheck, house rules, roc
 	@$(MAKE) --no-print-directory CC=clang BUILD=build/clang build/clang/$(LUA)/graphsocket/core.so
 	@$(MAKE) --no-print-directory $(CORE)
 	@! nm -D --defined-only $(CORE) | grep -v ' luaopen_graphsocket_core$$'
+	@scripts/check-hardening $(CORE)
 
 # ---- Packages ---------------------------------------------------------------
 dist: ## source archive of HEAD and its rockspec, in build/dist/; URL= where it will be published

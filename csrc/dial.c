@@ -158,6 +158,7 @@ static SSL_CTX *dial_tls(const gs_dial *dial, char *text, size_t text_size) {
   gs_tls_options options = {
       .ca_file = dial_text(dial, "ca_file"),
       .ca_path = dial_text(dial, "ca_path"),
+      .crl_file = dial_text(dial, "crl_file"),
       .cert = dial_text(dial, "cert"),
       .key = dial_text(dial, "key"),
       .verify = dial_bool(dial, "verify", true),

@@ -43,7 +43,7 @@ typedef struct gs_dial_callbacks {
  *   host, path (strings, required), port (number, required), tls (bool),
  *   headers (string: lines "Name: value\r\n", Host included), protocols
  *   (string: "a,b"), proxy (string: an http:// URL, user and password in it
- *   percent-encoded), server_name, ca_file, ca_path, cert, key,
+ *   percent-encoded), server_name, ca_file, ca_path, crl_file, cert, key,
  *   local_address (strings), verify (bool, true), compression (bool, false).
  * Returns NULL when out of memory. */
 GS_NODISCARD gs_dial *gs_dial_new(const gs_dial_means *means,

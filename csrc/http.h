@@ -39,6 +39,7 @@ GS_NODISCARD gs_http *gs_http_new(uv_loop_t *loop, gs_http_callback callback,
  *   (string)
  *   proxy (string: http, https or socks5h URL; absent or "" for none)
  *   ca_file, ca_path (strings: instead of the system's authorities)
+ *   crl_file (string: revocation lists, PEM)
  *   cert, key (strings: PEM files), verify (bool, true)
  *   http2 (bool, true: over TLS, if the server wants), gzip (bool, true)
  *   local_address (string: an IP literal)

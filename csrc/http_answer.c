@@ -172,6 +172,7 @@ static int answer_code(const gs_http_request *request, CURLcode code) {
     case CURLE_SSL_CIPHER:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CRL_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_CLIENTCERT:
     case CURLE_SSL_ENGINE_INITFAILED:
@@ -235,7 +236,7 @@ static void answer_judge_tls(gs_http_request *request, CURLcode code,
                    words, sizeof words);
     gs_http_request_fail(request, GS_ERR_TLS, "%s: %s", text, words);
   } else if (code == CURLE_SSL_CACERT_BADFILE ||
-             code == CURLE_SSL_CERTPROBLEM) {
+             code == CURLE_SSL_CRL_BADFILE || code == CURLE_SSL_CERTPROBLEM) {
     gs_http_request_fail(request, GS_ERR_TLS,
                          "a file for TLS cannot be used: %s", curl_words);
   } else {

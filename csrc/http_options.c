@@ -289,6 +289,7 @@ static CURLcode options_set_tls(gs_http_request *request,
                                 const struct options *options) {
   CURL *easy = request->easy;
   CURLcode rc = options_set_authorities(request, options);
+  const char *crl = options_text(options, "crl_file");
   long peer = options_flag(options, "verify") ? 1 : 0;
   long name = peer ? 2 : 0;
   SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -297,6 +298,8 @@ static CURLcode options_set_tls(gs_http_request *request,
   SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   SET(CURLOPT_PROXY_SSL_VERIFYPEER, peer);
   SET(CURLOPT_PROXY_SSL_VERIFYHOST, name);
+  SET(CURLOPT_CRLFILE, crl);
+  SET(CURLOPT_PROXY_CRLFILE, crl);
   SET(CURLOPT_SSLCERT, options_text(options, "cert"));
   SET(CURLOPT_SSLKEY, options_text(options, "key"));
   return rc;

@@ -8,6 +8,10 @@
 
 #include "errors.h"
 
+#if UV_VERSION_HEX < 0x012800
+  #error "graphsocket needs libuv 1.40 or later (uv_timer_get_due_in)"
+#endif
+
 enum { LOOKUP_THREADS = 32 };
 
 struct gs_lookup {

@@ -8,6 +8,11 @@
 
 #include "buf.h"
 
+#if OPENSSL_VERSION_NUMBER < 0x30000000L
+  #error \
+      "graphsocket needs OpenSSL 3.0 or later: 1.1.1 has had no fixes since 2023"
+#endif
+
 typedef struct tls_entry {
   struct tls_entry *next;
   SSL_CTX *context;
@@ -37,9 +42,9 @@ void gs_tls_cache_free(gs_tls_cache *cache) {
 }
 
 static int tls_key(gs_buf *key, const gs_tls_options *options) {
-  const char *const strings[] = {options->ca_file, options->ca_path,
-                                 options->cert, options->key,
-                                 options->verify ? "verify" : ""};
+  const char *const strings[] = {
+      options->ca_file, options->ca_path, options->crl_file,
+      options->cert,    options->key,     options->verify ? "verify" : ""};
   for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) {
     const char *string = strings[i] ? strings[i] : "";
     int err = gs_buf_append(key, string, strlen(string) + 1);
@@ -61,6 +66,19 @@ static bool tls_fail(char *text, size_t text_size, const char *what,
   return false;
 }
 
+/* tls_load_crl has each certificate of a chain looked up in its authority's
+ * list, as libcurl does with CURLOPT_CRLFILE. */
+static bool tls_load_crl(SSL_CTX *context, const char *file) {
+  X509_STORE *store = SSL_CTX_get_cert_store(context);
+  X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+  if (!lookup || X509_load_crl_file(lookup, file, X509_FILETYPE_PEM) < 1) {
+    return false;
+  }
+  X509_STORE_set_flags(store,
+                       X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+  return true;
+}
+
 static bool tls_load(SSL_CTX *context, const gs_tls_options *options,
                      char *text, size_t text_size) {
   ERR_clear_error();
@@ -74,6 +92,9 @@ static bool tls_load(SSL_CTX *context, const gs_tls_options *options,
   if (options->ca_path &&
       SSL_CTX_load_verify_locations(context, NULL, options->ca_path) != 1) {
     return tls_fail(text, text_size, "ca_path", options->ca_path);
+  }
+  if (options->crl_file && !tls_load_crl(context, options->crl_file)) {
+    return tls_fail(text, text_size, "crl_file", options->crl_file);
   }
   if (options->cert &&
       SSL_CTX_use_certificate_chain_file(context, options->cert) != 1) {
@@ -164,6 +185,10 @@ static const char *tls_advice(long verified) {
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
       return ": if you trust its CA, give that as ca_file";
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+      return ": crl_file has no list of its authority";
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+      return ": crl_file needs a newer list";
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:
       return ": the server needs another, unless this machine's clock is wrong";

@@ -15,6 +15,7 @@ typedef struct gs_tls_cache gs_tls_cache;
  * certificates are trusted; with either, only those. */
 typedef struct gs_tls_options {
   const char *ca_file, *ca_path, *cert, *key;
+  const char *crl_file; /* revocation lists; one must be there for each CA */
   bool verify;
 } gs_tls_options;
 

@@ -25,6 +25,9 @@
 #include "handshake.h"
 #include "tls.h"
 
+#if LWS_LIBRARY_VERSION_NUMBER < 4001000
+  #error "graphsocket needs libwebsockets 4.1 or later"
+#endif
 enum {
   WEBSOCKET_SERVICE_BYTES = 64 << 10, /* bounds the request's head */
   WEBSOCKET_RX_BYTES = 16 << 10, /* one read; of an idle socket, a page of it */

@@ -76,7 +76,7 @@ end
 local function neighbour(port)
   local self = { ticks = 0; silence = 0; lost = nil }
   self.socket = socketio.connect(("http://127.0.0.1:%d"):format(port),
-    { force_new = true; reconnection = false })
+    { force_new = true; reconnection = false; timeout = 60 })
   self.socket:on("tick", function()
     local now = core.now()
     if self.last then self.silence = math.max(self.silence, now - self.last) end

@@ -236,12 +236,13 @@ describe("a request to Graph, in virtual time,", function()
   it("hands the client's TLS options on", function()
     answer_with(function() return GOOD end)
     local strict = client {
-      ca_file = "ca.pem", ca_path = "ca", cert = "c.pem", key = "k.pem",
+      ca_file = "ca.pem", ca_path = "ca", crl_file = "crl.pem", cert = "c.pem", key = "k.pem",
       verify = false, local_address = "127.0.0.2",
     }
     in_virtual_time(function() return strict:endpoint "/drives/d/root" end)
     assert.equal("ca.pem", seen[1].ca_file)
     assert.equal("ca", seen[1].ca_path)
+    assert.equal("crl.pem", seen[1].crl_file)
     assert.equal("c.pem", seen[1].cert)
     assert.equal("k.pem", seen[1].key)
     assert.is_false(seen[1].verify)

@@ -262,6 +262,7 @@ function methods:_transport_fields()
   return {
     ca_file = values.ca_file,
     ca_path = values.ca_path,
+    crl_file = values.crl_file,
     cert = values.cert,
     key = values.key,
     verify = values.verify,

@@ -317,6 +317,8 @@ end
 ---@class graphsocket.transport.options
 ---@field ca_file? string path of a PEM file with the authorities to trust, instead of the system's
 ---@field ca_path? string path of a folder of them (`openssl rehash`)
+---@field crl_file? string path of a PEM file with revocation lists, one of each authority of the chain: without a
+---  list that is valid, or with a certificate on it, the connection is refused
 ---@field cert? string path of the client's certificate, PEM
 ---@field key? string path of its key, PEM, without a passphrase; absent: it is in `cert`
 ---@field verify? boolean check the server's certificate and name
@@ -330,6 +332,7 @@ end
 options.transport = {
   ca_file = { type = "string", check = no_control },
   ca_path = { type = "string", check = no_control },
+  crl_file = { type = "string", check = no_control },
   cert = { type = "string", check = no_control },
   key = { type = "string", check = no_control },
   verify = { type = "boolean", default = true },

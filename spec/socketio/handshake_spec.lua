@@ -56,7 +56,8 @@ describe("the handshake", function()
 
   it("hands every transport option on", function()
     local given = {
-      ca_file = "/ca.pem", ca_path = "/ca", cert = "/c.pem", key = "/k.pem",
+      ca_file = "/ca.pem", ca_path = "/ca", crl_file = "/crl.pem",
+      cert = "/c.pem", key = "/k.pem",
       verify = false, server_name = "name", local_address = "127.0.0.1",
       compression = true, max_payload = 1000, max_queue = 2000,
     }

@@ -143,6 +143,7 @@ function handshake.options(parts, opts, asked, timeout, revision)
     timeout = timeout < math.huge and timeout or nil;
     ca_file = opts.ca_file;
     ca_path = opts.ca_path;
+    crl_file = opts.crl_file;
     cert = opts.cert;
     compression = opts.compression;
     key = opts.key;

@@ -93,6 +93,7 @@ const requests = (folder) => ({
       ...SCRIPTS,
       tls: "true: behind TLS",
       certificate: "its name",
+      version: 'of TLS, and no other: "TLSv1.1"',
       alpn: "list of protocols it agrees to",
       family: "4 or 6 only",
       port: "",

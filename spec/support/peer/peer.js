@@ -13,7 +13,7 @@ export class Peer {
 
   /**
    * @param {number} id
-   * @param {object} given tls, certificate, alpn, family, port, script, scripts
+   * @param {object} given tls, certificate, version, alpn, family, port, script, scripts
    * @param {string} folder of the certificates
    */
   constructor(id, given, folder) {
@@ -85,8 +85,16 @@ export class Peer {
   }
 
   #secure(raw, record) {
-    const { certificate, alpn } = this.given;
-    const context = createSecureContext(identity(this.folder, certificate));
+    const { certificate, alpn, version } = this.given;
+    const context = createSecureContext({
+      ...identity(this.folder, certificate),
+      // What is as old as that needs OpenSSL's old level of security, too.
+      ...(version && {
+        minVersion: version,
+        maxVersion: version,
+        ciphers: "ALL@SECLEVEL=0",
+      }),
+    });
     const socket = new TLSSocket(raw, {
       isServer: true,
       secureContext: context,
