@@ -496,7 +496,7 @@ describe("a watch", function()
         expected[#expected + 1] = ("before %02d"):format(i)
         expected[#expected + 1] = ("meanwhile %02d"):format(i)
         create { name = expected[#expected - 1] }
-        spoil()
+        spoil(i)
         create { name = expected[#expected] }
         mend(i)
       end
@@ -517,8 +517,11 @@ describe("a watch", function()
 
     it("made while the servers are killed and started 50 times", function()
       local w = quiet { state = helper.scratch "state" }
-      survives(w, 50, function()
+      survives(w, 50, function(i)
         for _, host in ipairs { "graph", "socket" } do sim:post("hosts/stop", { host = host }) end
+        if i % 2 == 0 then
+          helper.eventually(function() return w.watch.state ~= "joined" end, "it has noticed")
+        end
       end, function(i)
         if i % 2 == 0 then
           -- Long enough that it finds nobody there.
@@ -528,6 +531,7 @@ describe("a watch", function()
         for _, host in ipairs { "graph", "socket" } do sim:post("hosts/start", { host = host }) end
         helper.advance(70)
         loop.step(0.01)
+        if i % 2 == 0 then w:until_quiet() end
       end, function(stats) assert.is_true(stats.reconnects >= 25, stats.reconnects) end)
     end)
 
