@@ -16,7 +16,7 @@ const lua = (interpreter, build) => ({
   env: { LUA_CPATH: `build/${build}/?.so;;`, LUA_PATH: "lua/?.lua;lua/?/init.lua;;" },
 });
 
-/** Those that only read (frames, lws) are bounds, not clients. */
+/** Those that only read (frames, wslay, lws) are bounds, not clients. */
 const CLIENTS = {
   [BASE]: { command: ["node", "bench/clients/node.cjs"] },
   "graphsocket, Lua 5.4": lua("lua5.4", "5.4"),
@@ -27,6 +27,7 @@ const CLIENTS = {
     slow: true,
   },
   "libwebsockets, counting": { command: ["build/bench/lws"], bound: true },
+  "wslay, counting": { command: ["build/bench/wslay"], bound: true },
   "frame heads, counting": { command: ["build/bench/frames"], bound: true },
 };
 
@@ -166,6 +167,7 @@ function build() {
   const words = String(flags).trim().split(/\s+/);
   const cc = ["-O2", "-D_GNU_SOURCE", "-o"];
   execFileSync("cc", [...cc, "build/bench/frames", "bench/clients/frames.c"]);
+  execFileSync("cc", [...cc, "build/bench/wslay", "bench/clients/wslay.c", "-lwslay"]);
   execFileSync("cc", [...cc, "build/bench/lws", "bench/clients/lws.c", ...words]);
 }
 
