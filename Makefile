@@ -67,7 +67,7 @@ LUA_FILES = $(patsubst lua/%,%,$(shell find lua -name '*.lua'))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all demo live test check setup lint unit servers spec browser hostile asan tsan valgrind gc-torture \
-  fuzz fuzz-coverage faults coverage docs bench counts dist deb install uninstall clean help FORCE
+  soak fuzz fuzz-coverage faults coverage docs bench counts dist deb install uninstall clean help FORCE
 
 all: ## build the C core for LUA (default 5.4) into build/
 	@scripts/setup --check build $(subst 5.,lua5.,$(LUA))
@@ -195,6 +195,13 @@ hostile: $(CORE) ## attack SOCKETS (20) at once in each way of spec/hostile.lua;
 	@scripts/setup test
 	@$(LUA_BIN) scripts/hostile.lua $(SOCKETS)
 	@scripts/hanging-names $(LUA_BIN)
+
+MINUTES ?= 60
+IN ?= plain
+soak: ## faults, renewals and changes for MINUTES (60), in a plain script or IN=nginx; SEED= repeats one
+	@scripts/setup nginx
+	@$(MAKE) --no-print-directory $(CORE) core-for-nginx
+	@LUA=$(LUA) node spec/soak/run.mjs $(IN) $(MINUTES) $(SEED)
 
 FUZZ_SECONDS ?= 60
 fuzz: ## fuzz each parser for FUZZ_SECONDS (60), from its corpus in spec/fuzz/corpus

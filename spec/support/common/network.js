@@ -43,6 +43,11 @@ export const network = (path, field, find) => {
       takes: which,
       run: ({ [field]: name }) => find(name).wire.heal(),
     },
+    [`POST ${path}/traffic`]: {
+      does: "bytes that have passed so far, up and down",
+      takes: which,
+      run: ({ [field]: name }) => find(name).wire.traffic,
+    },
     [`POST ${path}/certificate`]: {
       does: "shows another certificate to new connections",
       takes: {

@@ -168,6 +168,7 @@ export class Wire extends EventEmitter {
   #clean = null; // connections that no plan was for, once there was one
   #back_at = 0;
   #by_port = new Map();
+  #passed = { up: 0, down: 0 };
 
   /** @type {Map<number, Connection>} those that are open, by id */
   connections = new Map();
@@ -234,6 +235,16 @@ export class Wire extends EventEmitter {
     }
   }
 
+  /** Bytes that have passed, over connections that are gone as well. */
+  get traffic() {
+    const sum = { ...this.#passed };
+    for (const { bytes } of this.connections.values()) {
+      sum.up += bytes.up;
+      sum.down += bytes.down;
+    }
+    return sum;
+  }
+
   /** The connection that the server behind sees as coming from |port|. */
   from(port) {
     return this.#by_port.get(port);
@@ -281,6 +292,8 @@ export class Wire extends EventEmitter {
     const wait = Array.isArray(connect) ? connect[this.#connects++] : connect;
     if (wait) await sleep(wait);
     if (!client.destroyed) await this.#join(connection);
+    this.#passed.up += connection.bytes.up;
+    this.#passed.down += connection.bytes.down;
     this.connections.delete(connection.id);
     this.emit("close", connection);
   }

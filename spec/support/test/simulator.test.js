@@ -308,6 +308,18 @@ describe("the socket host", () => {
     );
   });
 
+  it("counts what passed, also over connections that are gone", async () => {
+    const traffic = () => sim.post("/hosts/traffic", { host: "socket" });
+    const before = await traffic();
+    const socket = await joined();
+    const during = await traffic();
+    assert.ok(during.up > before.up && during.down > before.down);
+    socket.disconnect();
+    await sim.wait({ connections: 0 });
+    const afterwards = await traffic();
+    assert.ok(afterwards.up > during.up && afterwards.down >= during.down);
+  });
+
   it("is killed and comes back on the same port", async () => {
     const socket = await joined(undefined, {
       reconnection: true,
