@@ -19,11 +19,15 @@ describe("examples/openresty/run", () => {
 
   it("takes the next port if one is in use", async () => {
     const first = await Example.start({});
-    const { port } = new URL(first.url);
-    const second = await Example.start({ PORT: port });
-    assert.ok(Number(new URL(second.url).port) > Number(port));
-    await second.end();
-    await first.end();
+    try {
+      const { port } = new URL(first.url);
+      const second = await Example.start({ PORT: port });
+      const next = Number(new URL(second.url).port);
+      await second.end();
+      assert.ok(next > Number(port));
+    } finally {
+      await first.end();
+    }
   });
 
   it("says what is missing, and leaves nothing behind either", async () => {
