@@ -31,7 +31,7 @@ local function run(self)
   emits.promise(self, socket, 4)
   emits.conclude(self, socket)
   self.was_cut = wire:counters()["struck.cut"] ~= nil
-  local clean = wire:clean_connections(server.tls and "^\22" or "[?&]session=cut[& ]")
+  local clean = server.tls and 1 or wire:clean_connections "[?&]session=cut[& ]"
   self:check(clean <= 1 + self.excuses, "%d faultless connections were needed", clean)
 end
 

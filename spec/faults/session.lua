@@ -129,14 +129,14 @@ function Wire:counters()
 end
 
 -- How many connections of the session came when the plan was at its end: those
--- that begin with what matches |pattern|, or with nothing. Others are strangers
--- who look for a server that had the port before.
+-- that begin with what matches |pattern|. Others are strangers who look for a
+-- server that had the port before.
 ---@param pattern string
 ---@return integer
 function Wire:clean_connections(pattern)
   local count, world = 0, self.session.world
   for _, head in ipairs(post(self, "report", { id = self.id }).heads) do
-    if head == "" or head:find(pattern) then
+    if head:find(pattern) then
       count = count + 1
     else
       world.strangers = world.strangers + 1
