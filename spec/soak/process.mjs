@@ -4,9 +4,11 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 /** inode of a socket -> the port that it is connected to */
 function remotePorts(pid) {
   const ports = new Map();
-  for (const line of readFileSync(`/proc/${pid}/net/tcp`, "utf8").split("\n").slice(1)) {
-    const words = line.trim().split(/\s+/);
-    if (words.length > 9) ports.set(words[9], parseInt(words[2].split(":")[1], 16));
+  for (const family of ["tcp", "tcp6"]) {
+    for (const line of readFileSync(`/proc/${pid}/net/${family}`, "utf8").split("\n").slice(1)) {
+      const words = line.trim().split(/\s+/);
+      if (words.length > 9) ports.set(words[9], parseInt(words[2].split(":")[1], 16));
+    }
   }
   return ports;
 }

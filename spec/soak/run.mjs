@@ -193,12 +193,25 @@ async function until(what, limit, condition) {
   throw new Error(`waited ${limit / 1000} s in vain until ${what}: ${describe(status())}`);
 }
 
+/** Some of the items of a drive that are mirrored wrong. */
+function differences(drive, mirrored) {
+  const found = [];
+  for (const [id, { version, there }] of expected.get(drive)) {
+    const right = there ? `"{${id}},${version}"` : undefined;
+    if (mirrored[id] !== right) found.push(`${right ?? `no ${id}`}, not ${mirrored[id] ?? "nothing"}`);
+  }
+  return found.slice(0, 3).join("; ");
+}
+
 /** What is wrong with |now|: how each watch is whose drive is not mirrored. */
 function describe(now) {
   if (!now) return "no status";
   const { mirror, watches, ...rest } = now;
   const behind = drives.filter((drive) => !isMirrored(mirror, [drive]));
-  return [JSON.stringify(rest), ...behind.map((drive) => `  ${drive}: ${watches[drive]}`)].join("\n");
+  const lines = behind.map(
+    (drive) => `  ${drive}: ${watches[drive]}\n    ${differences(drive, mirror[drive])}`,
+  );
+  return [JSON.stringify(rest), ...lines].join("\n");
 }
 
 /** The process that is looked at: that of Lua, or nginx's worker. */
