@@ -10,10 +10,12 @@
  *                                                    and RATE a second, after
  *                                                    each "go"
  *   node bench/server.mjs idle 0 0 [tls]             nothing
+ *   node bench/server.mjs crowd 0 300 [tls]          what crowd.mjs can do
  */
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import { createServer as createTlsServer } from "node:https";
+import { crowd } from "./crowd.mjs";
 import { certificates, identity } from "../spec/support/certificates.js";
 
 const [mode, ...words] = process.argv.slice(2);
@@ -88,6 +90,8 @@ function latency(socket) {
   socket.on("close", () => clearInterval(timer));
 }
 
+const all = mode === "crowd" && crowd(frame, frame(event()));
+
 function serve(request, socket) {
   const accept = createHash("sha1")
     .update(request.headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")
@@ -101,11 +105,13 @@ function serve(request, socket) {
   socket.write(
     frame('0{"sid":"s","upgrades":[],"pingInterval":600000,"pingTimeout":600000,"maxPayload":10000000}'),
   );
+  if (all) all.open(socket);
   let messages = 0;
-  socket.on("data", () => {
+  socket.on("data", (bytes) => {
     // The client's first message joins, those that follow ask for the load.
     messages++;
     if (messages === 1) socket.write(frame('40{"sid":"t"}'));
+    else if (all) all.data(socket, bytes);
     else if (mode === "flow") flow(socket);
     if (messages === 2 && mode === "burst") burst(socket);
     if (messages === 2 && mode === "latency") latency(socket);

@@ -1,6 +1,6 @@
 // socket.io-client on Node. See bench/README.md for the modes.
 //
-//   node bench/clients/node.cjs burst|latency|idle URL COUNT [CA]
+//   node bench/clients/node.cjs burst|latency|idle|hot|crowd URL COUNT [CA]
 
 const { readFileSync } = require("node:fs");
 const { createRequire } = require("node:module");
@@ -57,23 +57,90 @@ function latency() {
   });
 }
 
-function idle() {
+/** Joins with |count| sockets; each(socket) when it is made, done(fields, socket)
+ *  when all have joined: with the cost of one. */
+function joinAll(each, done) {
   const before = rssKb();
   const cpu = process.cpuUsage();
-  let opened = 0;
+  let made = 0;
   let joined = 0;
   const open = () => {
-    if (opened === count) return;
-    opened++;
-    io(url, options).on("connect", () => {
+    if (made === count) return;
+    made++;
+    const socket = io(url, options);
+    each(socket);
+    socket.once("connect", () => {
       joined++;
       open();
       if (joined < count) return;
-      report({ connect_us: cpuUs(cpu) / count, kb: (rssKb() - before) / count });
+      done({ connect_us: cpuUs(cpu) / count, kb: (rssKb() - before) / count }, socket);
     });
   };
   // So many at once, as a careful program would.
-  for (let i = 0; i < 50; i++) open();
+  for (let i = 0; i < Math.min(50, count); i++) open();
 }
 
-({ burst, latency, idle })[mode]();
+const idle = () => joinAll(() => {}, report);
+
+const HOT = 3000; // events
+
+function hot() {
+  joinAll(
+    () => {},
+    (_, socket) => {
+      let received = 0;
+      let cpu;
+      socket.on("notification", () => {
+        received++;
+        if (received === 1) cpu = process.cpuUsage();
+        if (received > HOT) report({ cpu_us: cpuUs(cpu) / HOT });
+      });
+      socket.emit("go");
+    },
+  );
+}
+
+const ROUNDS = 5; // of a notification to each socket
+
+/** After all have joined: notifications, a heartbeat, and the end of all of them. */
+function crowd() {
+  options.reconnection = true;
+  let fields, first, since, killed;
+  let received = 0;
+  let joined = 0;
+  const begin = (command) => {
+    since = process.cpuUsage();
+    first.emit(command);
+  };
+  const notified = () => {
+    received++;
+    if (received < count * ROUNDS) return received % count === 0 && first.emit("all");
+    fields.notify_us = cpuUs(since) / received;
+    begin("ping");
+    first.once("ponged", () => {
+      fields.pong_us = cpuUs(since) / count;
+      killed = process.hrtime.bigint();
+      begin("kill");
+    });
+  };
+  const rejoined = () => {
+    if (killed === undefined || ++joined < count) return;
+    fields.storm_s = Number(process.hrtime.bigint() - killed) / 1e9;
+    fields.storm_us = cpuUs(since) / count;
+    begin("attempts");
+    first.once("attempts", (spread) => report({ ...fields, ...spread }));
+  };
+  joinAll(
+    (socket) => {
+      socket.on("notification", notified);
+      socket.on("connect", rejoined);
+    },
+    (costs, socket) => {
+      fields = { ...costs, rss_mb: rssKb() / 1024 };
+      first = socket;
+      begin("all");
+    },
+  );
+}
+
+({ burst, latency, idle, hot, crowd })[mode]();
