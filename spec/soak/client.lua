@@ -114,6 +114,7 @@ local coming = {
   end,
   function(resource)
     local watch = client:watch(resource, options { from = "beginning" })
+    watch:on("error", count "errors") -- nonsense for a page is told loudly else
     graphsocket.sleep(math.random())
     watch:close()
   end,

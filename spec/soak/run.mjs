@@ -303,7 +303,7 @@ try {
     await rest();
   }
 } catch (error) {
-  failure = error;
+  failure ??= error; // a change that could not be made explains that it is not mirrored
 }
 clearInterval(changes);
 clearInterval(samples);
