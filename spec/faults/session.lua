@@ -105,6 +105,7 @@ local function post(self, path, fields)
     method = "POST";
     headers = "Content-Type: application/json\r\n";
     body = cjson.encode(fields);
+    timeout = LIMIT;
   })
   if answer.status ~= 200 then error(path .. ": " .. answer.body, 0) end
   return cjson.decode(answer.body)
