@@ -414,6 +414,14 @@ static int lgs_connection_release(lua_State *L) {
   return 0;
 }
 
+/* connection:retain(bytes) takes a release back: the message waits again. */
+static int lgs_connection_retain(lua_State *L) {
+  lgs_connection *self = lgs_check_connection(L);
+  size_t bytes = (size_t)luaL_checkinteger(L, 2) + GS_EVENT_OVERHEAD;
+  if (!lgs_usable(self)) atomic_fetch_add(&self->link->queued, bytes);
+  return 0;
+}
+
 /* connection:close([code]) ends the connection; CLOSED follows. The default is
  * RFC 6455's normal closure. */
 static int lgs_connection_close(lua_State *L) {
@@ -504,6 +512,7 @@ static const luaL_Reg connection_methods[] = {
     {"send", lgs_connection_send},
     {"writable", lgs_connection_writable},
     {"release", lgs_connection_release},
+    {"retain", lgs_connection_retain},
     {"tell_pings", lgs_connection_tell_pings},
     {"close", lgs_connection_close},
     {"stats", lgs_connection_stats},

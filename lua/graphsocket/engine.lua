@@ -224,7 +224,7 @@ end
 --- has that, once nothing is left to be sent, and on_leave(), if it has that: the
 --- process ends, and of the connection's end it is told on_gone() alone;
 --- referenced weakly: it is the sink that holds the connection
----@return userdata|nil connection the core's: id send writable release tell_pings close stats
+---@return userdata|nil connection the core's: id send writable release retain tell_pings close stats
 ---@return table|nil err
 function engine.open(options, sink)
   local ok, err = engine.start()

@@ -211,6 +211,16 @@ describe("the option", function()
       assert.equal(500, count)
     end)
 
+  it("max_queue holds up no packet whose attachments alone are more", function()
+    local socket = servers:connect(servers.v4, nil, { max_queue = 20000 })
+    local part = socketio.binary(("x"):rep(9000))
+    local reply = { socket:timeout(helper.TEST_TIMEOUT)
+      :emit_with_ack("echo", part, part, part, part, part) }
+    assert.equal(5, #reply)
+    assert.equal(9000, #reply[5])
+    assert.equal(0, socket:stats().engine.queued_bytes)
+  end)
+
   it("local_address is where the connection comes from", function()
     local seen = handshake(servers.v4, { local_address = "127.0.0.3" })
     assert.matches("127.0.0.3", json.encode(seen.remote), 1, true)

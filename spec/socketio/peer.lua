@@ -53,6 +53,11 @@ function Peer:release(bytes)
   self.releases = self.releases + 1
 end
 
+function Peer:retain(bytes)
+  self.released = self.released - bytes
+  self.releases = self.releases - 1
+end
+
 function Peer:tell_pings(wanted)
   self.tells_pings = wanted
 end

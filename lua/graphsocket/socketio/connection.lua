@@ -59,15 +59,28 @@ function Connection:on_open(fields)
   if is_current(self) then self._manager:_on_opened() end
 end
 
+-- A packet that is whole counts towards `max_queue` from now on; its last
+-- attachment, or its text if there is none, does already.
+local function retain(self, p)
+  local buffers = p.buffers
+  self._core:retain(#p.text)
+  for i = 1, #buffers - 1 do self._core:retain(#buffers[i]) end
+end
+
 --- For the core.
 function Connection:on_message(data, is_binary)
   if self._manager.engine ~= self then return end
   local p, message = self._decoder:add(data, is_binary)
   if p then
     p.connection = self
+    if p.buffers then retain(self, p) end
     self._manager:_on_packet(p)
   elseif message then
     self._manager:_on_bad_packet(self, message)
+  else
+    -- No handler can make room before the rest of the packet has come, so it
+    -- must not be what stops the reading. `max_payload` bounds it.
+    self._core:release(#data)
   end
 end
 
