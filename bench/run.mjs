@@ -71,6 +71,7 @@ const hot = (count) => ({
   server: ["latency", 1000, 0],
   fields: ["cpu_us"],
   without: ["bound", "slow"],
+  runs: 3,
 });
 
 /** All join, all get events and a heartbeat, all are cut off and come back. */
@@ -81,7 +82,7 @@ const crowd = (count) => ({
   server: ["crowd", 0, 300],
   fields: ["rss_mb", "kb", "connect_us", "notify_us", "pong_us", "storm_us", "storm_s", "busiest"],
   without: ["bound", "slow"],
-  runs: 3,
+  runs: count < 10_000 ? 3 : 1,
 });
 
 /** Against the Graph simulator, over TLS; ours alone. */
@@ -91,7 +92,7 @@ const renewal = (count, lifetime) => ({
   count,
   simulator: ["--lifetime", String(lifetime)],
   fields: ["cpu_us", "bytes", "a_second", "rss_mb"],
-  runs: 3,
+  runs: 1,
 });
 
 const WORKLOADS = {
