@@ -546,6 +546,14 @@ describe("a timer", function()
     assert.same({}, reported)
   end)
 
+  it("that is cancelled by one that was due with it calls nothing", function()
+    local called, two = false, nil
+    loop.timer(1, function() two:cancel() end)
+    two = loop.timer(1, function() called = true end)
+    helper.advance(2)
+    assert.is_false(called)
+  end)
+
   it("of infinity never comes", function()
     virtual()
     loop.timer(math.huge, error, "called"):cancel()

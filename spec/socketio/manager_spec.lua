@@ -411,6 +411,15 @@ describe("a manager", function()
       assert.equal(2, peers:count())
     end)
 
+    it("not when its last socket leaves as the delay is over", function()
+      local manager, server, _, socket = open { reconnection_delay = 5 }
+      loop.timer(5, socket.close, socket)
+      server:drop()
+      advance(5.1)
+      assert.equal("closed", manager._state)
+      assert.equal(1, peers:count())
+    end)
+
     it("when its time has come, though a socket wants it earlier", function()
       local manager, server = open { reconnection_delay = 5 }
       server:drop()

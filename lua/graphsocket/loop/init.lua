@@ -101,15 +101,23 @@ local Timer = {}
 Timer.__index = Timer
 Timer.__name = "graphsocket.timer"
 
---- Keeps the function from being called, if it is not too late.
+--- Keeps the function from being called, unless it is running or has run.
 function Timer:cancel()
   pump.cancel_timer(self)
   -- What it would have called is not kept alive until it would have been due.
   self._fn, self._args = nil, nil
 end
 
+-- In its task: what is due at the same time may have cancelled it meanwhile.
+local function run_timer(timer)
+  local args = timer._args
+  if args then
+    return timer._fn(unpack(args, 1, args.n))
+  end
+end
+
 function Timer:fire()
-  wait.spawn(self._fn, unpack(self._args, 1, self._args.n))
+  wait.spawn(run_timer, self)
 end
 
 --- Calls fn(...) in a fresh task after some time. A timer does not keep run()
