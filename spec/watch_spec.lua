@@ -330,6 +330,23 @@ describe("graphsocket.watch", function()
       w:close()
     end)
 
+    it("once more a minute after a gap: nobody notifies again of what it hid", function()
+      local w = quiet { poll = 1e6 }
+      sim:post("sockets/disconnect", { how = "fin" })
+      helper.eventually(function() return w.watch.state == "waiting" end)
+      helper.advance(1)
+      helper.eventually(function() return w.watch.state == "joined" end)
+      helper.advance(watch.GAP)
+      helper.eventually(function() return w.watch:stats().phase == "idle" end)
+      local before = looks()
+      create { name = "late", notify = 0 }
+      helper.advance(watch.SETTLED)
+      helper.eventually(function() return w:count "change" == 1 end)
+      assert.equal(before + 1, looks())
+      assert.is_true(w.watch:stats().next_round_at - loop.time() > 1000)
+      w:close()
+    end)
+
     it("for a notification that cannot be understood", function()
       local w = quiet { poll = 1e6 }
       create { name = "a", notify = 0 }
@@ -359,6 +376,7 @@ describe("graphsocket.watch", function()
 
     it("a few times with growing waits for a notification of nothing", function()
       local w = quiet()
+      w:settle()
       local before, waits = looks(), {}
       sim:post("notify", { drive = drive })
       helper.eventually(function() return looks() == before + 1 end)
@@ -381,6 +399,7 @@ describe("graphsocket.watch", function()
 
     it("does nothing at all when nothing happens", function()
       local w = quiet()
+      w:settle()
       local stats = w.watch:stats()
       local turns = 0
       helper.advance(0)

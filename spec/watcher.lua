@@ -48,6 +48,14 @@ function M.quiet(client, opts, hooks, resource)
   return self
 end
 
+-- Waits until nothing is looked for any more that the beginning may have hidden.
+function watcher:settle()
+  local rounds = self.watch:stats().rounds
+  helper.advance(watch.SETTLED)
+  helper.eventually(function() return self.watch:stats().rounds > rounds end)
+  self:until_quiet()
+end
+
 -- What was delivered, as "name" or "-name" (deleted), in order.
 function watcher:changes()
   local names = {}

@@ -7,7 +7,8 @@
 --
 --   phase    | meaning                                  | the timer runs for
 --   ---------+------------------------------------------+ ---------------------
---   idle     | all that is known of is delivered        | poll, or the end of
+--   idle     | all that is known of is delivered        | poll, the end of
+--            |                                          | SETTLED, or that of
 --            |                                          | GAP if it is wanted
 --   checking | a notification came, but the change is   | the next look, or
 --            | not in the feed yet (it lags the push)   | poll
@@ -34,6 +35,8 @@
 --   (2) the waits of LAG, in turn; the last of them is over after a minute. After
 --       a notification that came while checking, a round that is not empty too:
 --       its items may be the earlier change, and the later one still lag.
+--       What was missed in a gap nobody will notify of again: SETTLED seconds
+--       after it, when the feed has all of it, there is one more round.
 --   (3) from the same place, so what the round delivered is delivered again.
 --
 -- Rounds never overlap, and nothing waits for a round but the next.
@@ -57,6 +60,9 @@ watch.GAP = 1
 --- Seconds that an empty round after a notification is waited with before the
 --- next look. Delta was seen to lag the push by 5 to 60 seconds.
 watch.LAG = { 2, 4, 8, 16, 32 }
+
+--- Seconds after which the feed has what changed before.
+watch.SETTLED = 62
 
 ---@class graphsocket.watch.options : graphsocket.subscription.options
 ---@field state? string|table path of the file that keeps the cursor, or `{ load = fn, save = fn }`; absent: it is not
@@ -134,6 +140,7 @@ function watch.new(client, what, values)
   self._reason = nil         -- detail of "failed"
   self._retry_at = nil       -- loop.now() seconds
   self._scope = scope.new()
+  self._settled_at = nil     -- loop.now() seconds; nil: it has been looked since
   self._sub = subscription.new(client, what, values)
   self._timer = nil
   self._wanted = true
@@ -223,6 +230,9 @@ end
 local function work(self)
   self._began = loop.now()
   self._wanted, self._retry_at, self._look_at = false, nil, nil
+  if self._settled_at and self._began >= self._settled_at then
+    self._settled_at = nil
+  end
   if self._notified then
     self._lags = self._look ~= nil
     self._notified, self._look = false, 1
@@ -251,7 +261,8 @@ end
 
 local function due(self)
   if self._retry_at then return self._retry_at end
-  local at = math.min(self._began + self._poll, self._look_at or math.huge)
+  local at = math.min(self._began + self._poll, self._look_at or math.huge,
+    self._settled_at or math.huge)
   return self._wanted and math.min(at, self._began + watch.GAP) or at
 end
 
@@ -296,6 +307,7 @@ function follow(self)
     -- The network is there again, so a back-off has lost its reason; a pause
     -- that Graph asked for is kept by the client's throttle.
     self._retry_at = nil
+    self._settled_at = loop.now() + watch.SETTLED
     want(self)
   end)
   sub:on("error", function(err)
