@@ -127,8 +127,12 @@ int gs_lookup_join(gs_lookup_asker *asker, const char *host) {
 
 int gs_lookup_result(const gs_lookup_asker *asker,
                      const struct addrinfo **list) {
-  *list = asker->lookup->list;
-  return asker->lookup->status;
+  pthread_mutex_lock(&lock);
+  const gs_lookup *lookup = asker->lookup;
+  int status = lookup->status;
+  *list = lookup->list;
+  pthread_mutex_unlock(&lock);
+  return status;
 }
 
 void gs_lookup_leave(gs_lookup_asker *asker) {

@@ -17,14 +17,13 @@ enum { THREADS = 32, WATCHDOG_SECONDS = 60 };
 
 static uv_sem_t gate;
 static atomic_int hanging, asked;
+static int (*real)(const char *, const char *, const struct addrinfo *,
+                   struct addrinfo **); /* set before any thread */
 
 /* Visible, or libuv would find libc's. */
 __attribute__((visibility("default"))) int getaddrinfo(
     const char *host, const char *service, const struct addrinfo *hints,
     struct addrinfo **list) {
-  static int (*real)(const char *, const char *, const struct addrinfo *,
-                     struct addrinfo **);
-  if (!real) *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
   atomic_fetch_add(&asked, 1);
   if (strncmp(host, "hang", 4) == 0) {
     atomic_fetch_add(&hanging, 1);
@@ -184,6 +183,7 @@ static void past_the_threads_a_name_waits_for_its_turn(void **state) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
+  *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
   const struct CMUnitTest tests[] = {
       CASE(an_asker_is_told),
       CASE(names_that_hang_hold_up_no_other),
