@@ -314,7 +314,9 @@ static void engine_end(gs_engine *engine) {
   gs_http_free(engine->http);
   gs_tls_cache_free(engine->connections.means.tls);
   gs_tls_end_thread();
-  if (engine->looping) uv_loop_close(&engine->loop);
+  if (!engine->looping) return;
+  uv_run(&engine->loop, UV_RUN_DEFAULT); /* what was still to be closed */
+  uv_loop_close(&engine->loop);
 }
 
 static void engine_say(gs_engine *engine, bool *what) {

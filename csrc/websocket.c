@@ -261,10 +261,11 @@ static int websocket_on_dialed(gs_websocket *websocket, struct lws *wsi,
 
 static void websocket_on_orphan_close(uv_handle_t *handle) { free(handle); }
 
-/* websocket_close_orphan closes |handle| if it polls for |wsi|, which is gone:
- * libwebsockets 4.1 forgets it where a connect fails at once. */
+/* websocket_close_orphan closes |handle| if it polls for |wsi| (NULL: any),
+ * which is gone: libwebsockets 4.1 forgets it where a connect fails at once,
+ * and sometimes where a connection breaks. */
 static void websocket_close_orphan(uv_handle_t *handle, void *wsi) {
-  if (handle->type == UV_POLL && handle->data == wsi &&
+  if (handle->type == UV_POLL && (!wsi || handle->data == wsi) &&
       !uv_is_closing(handle)) {
     uv_close(handle, websocket_on_orphan_close);
   }
@@ -272,9 +273,9 @@ static void websocket_close_orphan(uv_handle_t *handle, void *wsi) {
 
 static int websocket_on_lws(struct lws *wsi, enum lws_callback_reasons reason,
                             void *user, void *in, size_t len) {
-  if (!wsi) return 0;
-  gs_websocket *websocket = lws_wsi_user(wsi);
+  gs_websocket *websocket = wsi ? lws_wsi_user(wsi) : NULL;
   if (!websocket) return 0;
+  gs_websocket_context *context = websocket->context;
   if (reason == LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION) {
     /* |user| is OpenSSL's verification here, not ours. */
     if (websocket->upgrade && !websocket->upgrade->tls.verify) {
@@ -289,13 +290,10 @@ static int websocket_on_lws(struct lws *wsi, enum lws_callback_reasons reason,
     } else {
       websocket_end(websocket, GS_ERR_NETWORK, "the connection was dropped");
     }
-    if (websocket->dialing) {
-      uv_walk(websocket->context->loop, websocket_close_orphan, wsi);
-    }
+    if (websocket->dialing) uv_walk(context->loop, websocket_close_orphan, wsi);
     if (!websocket->held) websocket_free(websocket);
     return 0;
   }
-  gs_websocket_context *context = websocket->context;
   if (!websocket->wsi) websocket->wsi = wsi;
   context->callback_depth++;
   int result = websocket->upgrade
@@ -374,6 +372,7 @@ void gs_websocket_context_stop(gs_websocket_context *context) {
 void gs_websocket_context_free(gs_websocket_context *context) {
   if (!context) return;
   gs_websocket_context_stop(context); /* the second time frees */
+  uv_walk(context->loop, websocket_close_orphan, NULL);
   while (context->groups) {
     websocket_group *group = context->groups;
     context->groups = group->next;
