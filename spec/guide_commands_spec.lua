@@ -11,13 +11,7 @@ local nginx = require "spec.nginx"
 local pages = require "spec.pages"
 local simulator = require "spec.simulator"
 
--- The search path, from wherever the block runs.
 local here = os.getenv "PWD"
-local function absolute(path)
-  return (path:gsub("[^;]+", function(each)
-    return each:sub(1, 1) == "/" and each or here .. "/" .. each
-  end))
-end
 
 local function is_file(path) assert.truthy(lfs.attributes(path), path .. ": no such file") end
 
@@ -130,7 +124,7 @@ describe("the commands of", function()
       'source "$TREE/spec/guide_reader.sh"\n' .. filled_in(source) }
     words.env = {
       TREE = here, INTERPRETER = helper.interpreter(), RECORDED = self.recorded, HOME = self.folder,
-      PATHS = absolute(package.path), CPATHS = absolute(package.cpath),
+      PATHS = pages.search_path(package.path), CPATHS = pages.search_path(package.cpath),
       XDG_STATE_HOME = "", XDG_CONFIG_HOME = "", NOTIFY_SOCKET = "", PORT = "18080",
       -- Who signs in needs no other token.
       GRAPH_TOKEN = source:find "^graphsocket login" and "" or graph.token,

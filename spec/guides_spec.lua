@@ -4,13 +4,7 @@
 local helper = require "spec.helper"
 local pages = require "spec.pages"
 
--- The search path, from wherever the block runs: it may write files.
 local here = os.getenv "PWD"
-local function absolute(path)
-  return (path:gsub("[^;]+", function(each)
-    return each:sub(1, 1) == "/" and each or here .. "/" .. each
-  end))
-end
 
 describe("the code of", function()
   local graph, sockets
@@ -32,7 +26,7 @@ describe("the code of", function()
       "env", "-C", file:match "^(.*)/", helper.interpreter(),
       here .. "/spec/guide_block.lua", path, tostring(block.line), file,
       env = {
-        LUA_PATH = absolute(package.path), LUA_CPATH = absolute(package.cpath),
+        LUA_PATH = pages.search_path(package.path), LUA_CPATH = pages.search_path(package.cpath),
         GRAPH_TOKEN = graph.info.token, GRAPH_BASE_URL = graph.info.graph,
         GRAPH_CA_FILE = graph.info.ca, SOCKETIO_URL = sockets.info.v4.url,
       },

@@ -14,6 +14,15 @@ function M.list(patterns)
   return paths
 end
 
+-- A search path of this process, for a block that runs in a folder of its own.
+---@param path string package.path or package.cpath
+---@return string
+function M.search_path(path)
+  return (path:gsub("[^;]+", function(each)
+    return each:sub(1, 1) == "/" and each or os.getenv "PWD" .. "/" .. each
+  end))
+end
+
 -- The README, the guides and the reference.
 function M.for_readers()
   return M.list "README.md docs/guide/*.md docs/reference/*.md"
