@@ -53,14 +53,11 @@ end
 
 -- One timer for the whole burst: it finds out by itself that it is early.
 function methods:_arm()
-  local timer
-  timer = loop.timer(self._due - loop.now(), function()
-    if self._timer ~= timer then return end
+  self._timer = loop.timer(self._due - loop.now(), function()
     self._timer = nil
     if loop.now() < self._due then return self:_arm() end
     self:_tell()
   end)
-  self._timer = timer
 end
 
 --- Takes a value in.

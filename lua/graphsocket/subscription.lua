@@ -154,14 +154,14 @@ end
 -- The timer must not keep a subscription alive that the program has dropped.
 local function set_timer(self, seconds, action)
   stop_timer(self)
-  local ref, timer = setmetatable({ self }, { __mode = "v" }), nil
-  timer = loop.timer(seconds, function()
+  local ref = setmetatable({ self }, { __mode = "v" })
+  self._timer = loop.timer(seconds, function()
     local owner = ref[1]
-    if not owner or owner._timer ~= timer then return end
+    if not owner then return end
     stop_timer(owner)
     action(owner)
   end)
-  self._timer, self._next_at = timer, loop.time() + seconds
+  self._next_at = loop.time() + seconds
 end
 
 local function has_lasted(a_line)

@@ -273,14 +273,14 @@ function plan(self)
   local at = due(self)
   if at == self._due then return end
   stop_timer(self)
-  local ref, timer = setmetatable({ self }, { __mode = "v" }), nil
-  timer = loop.timer(math.max(0, at - loop.now()), function()
+  local ref = setmetatable({ self }, { __mode = "v" })
+  self._timer = loop.timer(math.max(0, at - loop.now()), function()
     local owner = ref[1]
-    if not owner or owner._timer ~= timer then return end
+    if not owner then return end
     stop_timer(owner)
     start(owner)
   end)
-  self._timer, self._due = timer, at
+  self._due = at
 end
 
 -- Something may have changed.

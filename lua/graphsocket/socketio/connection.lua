@@ -60,7 +60,7 @@ function Connection:on_open(fields)
 end
 
 -- A packet that is whole counts towards `max_queue` from now on; its last
--- attachment, or its text if there is none, does already.
+-- attachment does already.
 local function retain(self, p)
   local buffers = p.buffers
   self._core:retain(#p.text)
