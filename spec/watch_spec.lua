@@ -376,7 +376,6 @@ describe("graphsocket.watch", function()
 
     it("a few times with growing waits for a notification of nothing", function()
       local w = quiet()
-      w:settle()
       local before, waits = looks(), {}
       sim:post("notify", { drive = drive })
       helper.eventually(function() return looks() == before + 1 end)
@@ -399,7 +398,6 @@ describe("graphsocket.watch", function()
 
     it("does nothing at all when nothing happens", function()
       local w = quiet()
-      w:settle()
       local stats = w.watch:stats()
       local turns = 0
       -- What the last round left to be told.

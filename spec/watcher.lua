@@ -38,22 +38,24 @@ function M.start(client, opts, hooks, resource)
   return self
 end
 
--- Watches, and waits until it has joined and has nothing to do.
----@return table as of start
-function M.quiet(client, opts, hooks, resource)
-  local self = M.start(client, opts, hooks, resource)
-  self:until_quiet()
-  helper.advance(watch.GAP)
-  self:forget()
-  return self
-end
-
 -- Waits until nothing is looked for any more that the beginning may have hidden.
 function watcher:settle()
   local rounds = self.watch:stats().rounds
   helper.advance(watch.SETTLED)
   helper.eventually(function() return self.watch:stats().rounds > rounds end)
   self:until_quiet()
+end
+
+-- Watches, and waits until it has joined and has nothing to do, nor will have it
+-- if only time passes.
+---@return table as of start
+function M.quiet(client, opts, hooks, resource)
+  local self = M.start(client, opts, hooks, resource)
+  self:until_quiet()
+  self:settle()
+  helper.advance(watch.GAP)
+  self:forget()
+  return self
 end
 
 -- What was delivered, as "name" or "-name" (deleted), in order.
