@@ -9,18 +9,13 @@ local core = require "graphsocket.core"
 local engine = require "graphsocket.engine"
 local graphsocket = require "graphsocket"
 local json = require "graphsocket.json"
+local measure = require "bench.clients.measure"
 
+local memory, report = measure.memory, measure.report
 local mode, ready, count = arg[1], json.decode(arg[2]), tonumber(arg[3])
 local client = graphsocket.new {
   base_url = ready.graph, token = ready.token, ca_file = ready.ca,
 }
-
-local function memory(name)
-  local file = io.open "/proc/self/status"
-  local kilobytes = file:read "*a":match(name .. ":%s*(%d+)")
-  file:close()
-  return tonumber(kilobytes)
-end
 
 local function control(path, fields)
   local answer = assert(engine.request {
@@ -38,13 +33,6 @@ local function traffic()
     sum = sum + passed.up + passed.down
   end
   return sum
-end
-
-local function report(fields)
-  fields.total_cpu_ms = os.clock() * 1000
-  fields.peak_mb = memory "VmHWM" / 1024
-  print(json.encode(fields))
-  os.exit(true)
 end
 
 local modes = {}

@@ -3,31 +3,13 @@
 --   lua5.4 bench/clients/graphsocket.lua burst|latency|idle|hot|crowd URL COUNT [CA]
 
 local core = require "graphsocket.core"
-local json = require "graphsocket.json"
 local loop = require "graphsocket.loop"
+local measure = require "bench.clients.measure"
 local socketio = require "graphsocket.socketio"
 
+local memory, report = measure.memory, measure.report
 local mode, url, count, ca_file = arg[1], arg[2], tonumber(arg[3]), arg[4]
 local options = { force_new = true, reconnection = false, ca_file = ca_file }
-
-local function memory(name)
-  local file = io.open "/proc/self/status"
-  local kilobytes = file:read "*a":match(name .. ":%s*(%d+)")
-  file:close()
-  return tonumber(kilobytes)
-end
-
-local function round(number)
-  return math.floor(number * 1000 + 0.5) / 1000
-end
-
-local function report(fields)
-  for name, value in pairs(fields) do fields[name] = round(value) end
-  fields.total_cpu_ms = round(os.clock() * 1000)
-  fields.peak_mb = round(memory "VmHWM" / 1024)
-  print(json.encode(fields))
-  os.exit(true)
-end
 
 local modes = {}
 
