@@ -1,7 +1,6 @@
 #define _GNU_SOURCE /* RTLD_NEXT */
 /* csrc/engine.c: the I/O thread's life, whatever it is doing when it must end.
  * Only this process and loopback are used. Links: everything but lua_core.c */
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -20,6 +19,7 @@
 #include "events.h"
 #include "fields.h"
 #include "link.h"
+#include "listen.h"
 
 enum { PATIENCE_MS = 20000 };
 
@@ -56,16 +56,8 @@ static gs_engine *start(void) {
 
 /* listen_silently returns a socket that accepts nothing and says nothing. */
 static int listen_silently(int *port) {
-  struct sockaddr_in address = {.sin_family = AF_INET,
-                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t len = sizeof address;
-  int fd = socket(AF_INET, SOCK_STREAM, 0);
-  assert_true(fd >= 0);
-  assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
-  assert_int_equal(listen(fd, 8), 0);
-  assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-  *port = ntohs(address.sin_port);
-  return fd;
+  *port = 0;
+  return listen_at("127.0.0.1", port, 8);
 }
 
 /* accept_hello returns a connection on which the client's first bytes have

@@ -6,7 +6,6 @@
  * connection.c, dial.c, websocket.c, link.c, clockwatch.c, probe.c,
  * proxy_probe.c, outgoing.c and their queues, as they work together. */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <poll.h>
@@ -30,6 +29,7 @@
 #include "events.h"
 #include "fields.h"
 #include "link.h"
+#include "listen.h"
 
 enum { PATIENCE_MS = 20000, ATTEMPTS_MAX = 500 };
 
@@ -79,7 +79,7 @@ void __wrap_free(void *data) {
 
 /* ---- A server: websockets with one message, or an HTTP answer ---- */
 
-static int server_port;
+static int server_port; /* 0 until it listens */
 
 static void server_write(int fd, const char *text, size_t len) {
   while (len) {
@@ -156,15 +156,7 @@ static void *server_run(void *user) {
 static int server_start(void **state) {
   (void)state;
   pthread_t thread;
-  struct sockaddr_in address = {.sin_family = AF_INET,
-                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t len = sizeof address;
-  int fd = socket(AF_INET, SOCK_STREAM, 0);
-  assert_true(fd >= 0);
-  assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
-  assert_int_equal(listen(fd, 64), 0);
-  assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-  server_port = ntohs(address.sin_port);
+  int fd = listen_at("127.0.0.1", &server_port, 64);
   assert_int_equal(
       pthread_create(&thread, NULL, server_run, (void *)(intptr_t)fd), 0);
   return pthread_detach(thread);

@@ -2,14 +2,10 @@
 #include "probe.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "check.h"
+#include "watched_loop.h"
 
-/* A connection that hangs is a test that failed. */
-enum { WATCHDOG_SECONDS = 60 };
-
-static uv_loop_t loop;
 static int calls, last_errno;
 
 static void on_probed(void *user, int sys_errno) {
@@ -19,18 +15,8 @@ static void on_probed(void *user, int sys_errno) {
 }
 
 static int set_up(void **state) {
-  (void)state;
   calls = 0, last_errno = -1;
-  alarm(WATCHDOG_SECONDS);
-  return uv_loop_init(&loop);
-}
-
-/* tear_down checks that nothing is left on the loop. */
-static int tear_down(void **state) {
-  (void)state;
-  uv_run(&loop, UV_RUN_DEFAULT);
-  alarm(0);
-  return uv_loop_close(&loop);
+  return open_loop(state);
 }
 
 static void tells_why_a_server_is_not_reached(void **state) {
@@ -73,11 +59,11 @@ static void tells_an_address_of_ours_from_others(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(tells_why_a_server_is_not_reached, set_up,
-                                      tear_down),
+                                      close_loop),
       cmocka_unit_test_setup_teardown(is_silent_once_it_was_cancelled, set_up,
-                                      tear_down),
+                                      close_loop),
       cmocka_unit_test_setup_teardown(needs_an_address_that_is_one, set_up,
-                                      tear_down),
+                                      close_loop),
       cmocka_unit_test(tells_an_address_of_ours_from_others),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,14 +2,9 @@
  * on the same loop. Links: proxy_probe.c */
 #include "proxy_probe.h"
 
-#include <unistd.h>
-
 #include "check.h"
+#include "watched_loop.h"
 
-/* A proxy that does not answer is a test that failed. */
-enum { WATCHDOG_SECONDS = 60 };
-
-static uv_loop_t loop;
 static uv_tcp_t listener, peer;
 static uv_write_t peer_writes[64];
 static const char *script; /* what the proxy answers */
@@ -63,18 +58,8 @@ static void on_connection(uv_stream_t *stream, int status) {
 }
 
 static int set_up(void **state) {
-  (void)state;
   calls = 0, last_status = -1, seen_len = 0, byte_by_byte = false;
-  alarm(WATCHDOG_SECONDS);
-  return uv_loop_init(&loop);
-}
-
-/* tear_down checks that nothing is left on the loop. */
-static int tear_down(void **state) {
-  (void)state;
-  uv_run(&loop, UV_RUN_DEFAULT);
-  alarm(0);
-  return uv_loop_close(&loop);
+  return open_loop(state);
 }
 
 /* listening returns a proxy that answers |text|. */
@@ -164,19 +149,19 @@ static void needs_an_address_that_is_one(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(sends_what_libwebsockets_sent, set_up,
-                                      tear_down),
+                                      close_loop),
       cmocka_unit_test_setup_teardown(sends_no_credentials_where_there_are_none,
-                                      set_up, tear_down),
+                                      set_up, close_loop),
       cmocka_unit_test_setup_teardown(reads_an_answer_that_comes_in_pieces,
-                                      set_up, tear_down),
+                                      set_up, close_loop),
       cmocka_unit_test_setup_teardown(tells_an_answer_that_is_none, set_up,
-                                      tear_down),
+                                      close_loop),
       cmocka_unit_test_setup_teardown(tells_a_proxy_that_is_gone, set_up,
-                                      tear_down),
+                                      close_loop),
       cmocka_unit_test_setup_teardown(is_silent_once_it_was_cancelled, set_up,
-                                      tear_down),
+                                      close_loop),
       cmocka_unit_test_setup_teardown(needs_an_address_that_is_one, set_up,
-                                      tear_down),
+                                      close_loop),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,15 +4,11 @@
 #include "resolve.h"
 
 #include <netdb.h>
-#include <unistd.h>
 
 #include "check.h"
 #include "errors.h"
+#include "watched_loop.h"
 
-/* A lookup that hangs is a test that failed. */
-enum { WATCHDOG_SECONDS = 60 };
-
-static uv_loop_t loop;
 static int calls;
 static int last_error;
 static char last_text[64];
@@ -38,18 +34,8 @@ static void on_answer(void *user, int error, const char *text,
 }
 
 static int set_up(void **state) {
-  (void)state;
   calls = 0;
-  alarm(WATCHDOG_SECONDS);
-  return uv_loop_init(&loop);
-}
-
-/* tear_down checks that nothing is left on the loop. */
-static int tear_down(void **state) {
-  (void)state;
-  uv_run(&loop, UV_RUN_DEFAULT);
-  alarm(0);
-  return uv_loop_close(&loop);
+  return open_loop(state);
 }
 
 /* look_up runs the loop until it is empty. */
@@ -126,14 +112,14 @@ static void running_out_of_memory_is_told(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_literal_is_its_own_address, set_up,
-                                      tear_down),
-      cmocka_unit_test_setup_teardown(a_name_is_looked_up, set_up, tear_down),
+                                      close_loop),
+      cmocka_unit_test_setup_teardown(a_name_is_looked_up, set_up, close_loop),
       cmocka_unit_test_setup_teardown(what_cannot_be_a_name_is_unknown, set_up,
-                                      tear_down),
+                                      close_loop),
       cmocka_unit_test_setup_teardown(a_cancelled_lookup_is_never_answered,
-                                      set_up, tear_down),
+                                      set_up, close_loop),
       cmocka_unit_test_setup_teardown(running_out_of_memory_is_told, set_up,
-                                      tear_down),
+                                      close_loop),
   };
   return cmocka_run_group_tests_name("resolve", tests, NULL, NULL);
 }
