@@ -84,6 +84,19 @@ describe("a token source", function()
     for _, token in ipairs(got) do assert.equal("t2", token) end
   end)
 
+  it("gets one token for a claims challenge, however late its refusals come", function()
+    local from = counting(3600)
+    assert.equal("t1", login.ask(from))
+    local refusal = { rejected = "t1", claims = '{"access_token":{}}' }
+    assert.equal("t2", login.ask(from, refusal))
+    assert.equal("t2", login.ask(from, refusal))
+    refusal.claims = "{}"
+    assert.equal("t3", login.ask(from, refusal))
+    refusal.rejected = "t3"
+    assert.equal("t4", login.ask(from, refusal))
+    assert.equal(4, calls)
+  end)
+
   it("forces a fetch when the one under way brought the login.refused token again",
     function()
       local forced = {}

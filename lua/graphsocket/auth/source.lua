@@ -75,6 +75,7 @@ function source.new(fields)
     _fetch = fields.fetch,
     _is_fixed = fields.token ~= nil,
     _timeout = fields.timeout,
+    _claims = nil,  -- the challenge that the token answers
     _expires = nil, -- loop.now() seconds; nil: the token is not kept
     _flight = nil,  -- the fetch under way: {force, scope, waiting = {}, count}
   }, metatable)
@@ -168,8 +169,8 @@ function methods:_land(flight, token, err)
   flight.waiting = {}
 end
 
-function methods:_keep(token, expires_in)
-  tokens[self], self._expires = token, nil
+function methods:_keep(token, expires_in, claims)
+  tokens[self], self._expires, self._claims = token, nil, claims
   if expires_in then
     self._expires =
       loop.now() + expires_in - math.min(source.MARGIN, expires_in * 0.1)
@@ -199,7 +200,7 @@ function methods:_start(ask)
     -- A fetch that was given up must not overwrite its successor's token.
     if flight.landed then return end
     if token then
-      self:_keep(token, second)
+      self:_keep(token, second, ask.claims)
       self:_land(flight, token)
     else
       self:_land(flight, nil, second)
@@ -245,10 +246,13 @@ function methods:get(ask)
       code = "cannotRefresh", retryable = false,
     })
   end
-  -- Somebody else may have replaced the refused token meanwhile.
+  -- Somebody else may have replaced the refused token meanwhile, as one challenge
+  -- meets all the requests that were under way.
   local is_fresh = kept and self._expires and loop.now() < self._expires
     and kept ~= ask.rejected
-  if is_fresh and not ask.claims and not ask.force then return kept end
+  local is_answer = not ask.claims
+    or ask.rejected and ask.claims == self._claims
+  if is_fresh and is_answer and not ask.force then return kept end
   local token, err, forced = self:_join(ask)
   if token and token == ask.rejected and not forced then
     -- The fetch that was under way did not know of the refusal.
