@@ -66,7 +66,7 @@ LUA_FILES = $(patsubst lua/%,%,$(shell find lua -name '*.lua'))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo live test check setup lint unit servers spec browser hostile asan tsan valgrind gc-torture \
+.PHONY: all demo live test check setup lint unit servers spec browser hostile asan tsan valgrind gc-torture late \
   soak fuzz fuzz-coverage faults coverage docs bench counts dist deb install uninstall clean help FORCE
 
 all: ## build the C core for LUA (default 5.4) into build/
@@ -189,6 +189,10 @@ VALGRIND = valgrind -q --leak-check=full --errors-for-leak-kinds=definite --erro
 
 gc-torture: ## specs with a garbage collector that never rests
 	@SPEC_GC=torture SPEC_SLOWNESS=10 $(MAKE) --no-print-directory NOTE=", GC torture" spec
+
+LATE ?= 30
+late: ## specs with servers and a Lua that are late at random, by up to LATE (30) ms: shows races of specs
+	@LATE=$(LATE) SUITE_TIMEOUT=1200 $(MAKE) --no-print-directory NOTE=", late" spec
 
 SOCKETS ?= 20
 hostile: $(CORE) ## attack SOCKETS (20) at once in each way of spec/hostile.lua; what each of them costs

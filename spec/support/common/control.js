@@ -11,6 +11,7 @@
  */
 import http from "node:http";
 import { once } from "node:events";
+import { late } from "./late.js";
 
 /** A request that cannot be done: status and one line that says why. */
 export class Refusal extends Error {
@@ -66,6 +67,7 @@ async function serve(routes, request, response) {
   response.on("close", () => gone.abort());
   let status = 200;
   let body;
+  await late();
   try {
     body = await answer(routes, request, gone.signal);
   } catch (error) {
@@ -73,6 +75,7 @@ async function serve(routes, request, response) {
     const text = error instanceof Refusal ? error.message : error.stack;
     body = { error: text, ...error.details };
   }
+  await late();
   response.writeHead(status, { "Content-Type": "application/json" });
   response.end(`${JSON.stringify(body)}\n`);
 }

@@ -28,6 +28,7 @@ import net from "node:net";
 import { EventEmitter, once } from "node:events";
 import { Counters } from "./counters.js";
 import { after, either } from "./events.js";
+import { lateness } from "./late.js";
 import { listenLoopback } from "./listen.js";
 import { sleep } from "./process.js";
 import { Turns } from "./turns.js";
@@ -88,7 +89,7 @@ class Connection extends EventEmitter {
   async #forward(chunk, lane, sink) {
     if (lane === "up" && this.bytes.up === 0)
       this.head = chunk.subarray(0, HEAD).toString("latin1");
-    const { delay, drip, twice } = this.faults;
+    const { delay = lateness(), drip, twice } = this.faults;
     if (delay) await sleep(delay);
     await this.gate(lane);
     const seen = this.bytes[lane];

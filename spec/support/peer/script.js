@@ -5,6 +5,7 @@
  */
 import { STATUS_CODES } from "node:http";
 import { gzipSync } from "node:zlib";
+import { late } from "../common/late.js";
 import { sleep } from "../common/process.js";
 import {
   acceptOf,
@@ -253,6 +254,7 @@ export class Player {
     for (const step of steps) {
       const verb = Object.keys(step).find((name) => name in STEPS);
       this.record.step = verb;
+      await late();
       await STEPS[verb].run(this, step[verb], step);
     }
   }

@@ -11,6 +11,7 @@ import { CLAIMS } from "./tokens.js";
 import { standardError } from "./faults.js";
 import { send } from "./answer.js";
 import { wholeSeconds } from "./clock.js";
+import { arrives } from "../common/late.js";
 
 /** [kind, template, handler] -> with an expression and parameter names */
 export function compile(routes) {
@@ -77,6 +78,7 @@ export class Host {
 
   async #serve(request, response) {
     const { faults, report } = this.sim;
+    if (!(await arrives(response))) return;
     const [path, query = ""] = request.url.split(/\?(.*)/s);
     const { kind, run, params } = routed(this.routes, path);
     const entry = report.request(
