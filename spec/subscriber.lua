@@ -61,6 +61,14 @@ function subscriber:states()
   return table.concat(self:all "state", " ")
 end
 
+-- The detail of the last change to a state.
+function subscriber:detail(state)
+  for i = #self.events, 1, -1 do
+    local event = self.events[i]
+    if event[1] == "state" and event[2] == state then return event[3] end
+  end
+end
+
 function subscriber:syncs()
   return table.concat(self:all "sync", " ")
 end

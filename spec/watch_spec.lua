@@ -185,6 +185,8 @@ describe("graphsocket.watch", function()
       local w = start()
       w:until_rounds(1)
       assert.equal(1, looks())
+      -- The fault is for this one.
+      helper.eventually(function() return #sim:requests "subscription" == 1 end)
       assert.equal("fetching", w.watch.state)
       w:close()
       w = start()
