@@ -221,7 +221,7 @@ describe("auth.device_code", function()
     assert.equal(2, #prompts)
   end)
 
-  it("does not login.ask the person when only the service is away", function()
+  it("does not ask the person when only the service is away", function()
     login_service(function(n)
       return n == 2 and login.oauth_error("server_error", 500) or login.tokens(n)
     end)
