@@ -69,9 +69,6 @@ describe("through a network that fails", function()
     end
     table.sort(names)
     say("%d faults in %.0f s: %s", total, core.now() - began, table.concat(names, ", "))
-    if the_world.strangers > 0 then
-      say("%d connections of strangers, as %q", the_world.strangers, the_world.stranger)
-    end
     assert_none(failures, command)
     assert.is_true(total > 0)
     the_world:until_deserted()

@@ -4,7 +4,8 @@
 --   - it is joined again as soon as the network allows it, and says so;
 --   - a watch ends with the very items that the drive has: nothing was lost;
 --   - each change is told to a subscription by a notification, or by a "sync"
---     that says that one may have been missed.
+--     that says that one may have been missed;
+--   - it makes no connection without a reason that it told.
 
 local loop = require "graphsocket.loop"
 local plan = require "spec.faults.plan"
@@ -25,6 +26,7 @@ local function connect(self)
   local opts = { timeout = 4 }
   if random:chance(0.1) then
     self.socket_wire = self:wire(world.proxy_port, (plan.make(random, BYTES, random:int(1, 4))))
+    self.socket_wire.is_proxy = true
     opts.proxy = ("http://127.0.0.1:%d"):format(self.socket_wire.port)
     self.drive = sim:drive()
   else
@@ -38,8 +40,14 @@ end
 
 -- Follows what the subscription or watch tells.
 local function follow(self, emitter)
-  self.told = 0
+  self.told, self.endings = 0, 0
   self:follow(emitter, { "connect", "disconnect", "connect_error", "error", "state" })
+  for _, event in ipairs { "disconnect", "connect_error" } do
+    emitter:on(event, function() self.endings = self.endings + 1 end)
+  end
+  emitter:on("state", function(name)
+    if name == "renewing" then self.endings = self.endings + 1 end
+  end)
   for _, event in ipairs { "notification", "sync" } do
     emitter:on(event, function() self.told = self.told + 1 end)
   end
@@ -82,6 +90,13 @@ local function prepare(self)
   return connect(self)
 end
 
+-- Every connection beyond the first faultless one has its reason: an ending that
+-- was told, or a renewal. Through a proxy go requests too.
+local function check_connections(self)
+  if self.socket_wire.is_proxy then return end
+  self.socket_wire:check_clean(1 + self.endings + self.excuses)
+end
+
 function changes.subscribe(self)
   local sub = prepare(self):subscribe(self.drive.resource, OPTIONS)
   follow(self, sub)
@@ -92,6 +107,7 @@ function changes.subscribe(self)
       "the change is told, or a gap; state " .. tostring(sub.state))
   end)
   self:await(function() return sub.connected end, "the subscription is joined again")
+  check_connections(self)
 end
 
 -- Whether the items that were told of are those that there are.
@@ -122,6 +138,7 @@ function changes.watch(self)
   self:await(function() return not difference(self, seen) end, function()
     return "every change is told: " .. difference(self, seen)
   end)
+  check_connections(self)
 end
 
 return changes

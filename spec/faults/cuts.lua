@@ -17,7 +17,7 @@ local function run(self)
   self.key = ("cut %s %s %s %s %d"):format(self.server, cut.lane, tostring(cut.rst),
     tostring(self.retries), self.number)
   local wire = self:wire(server.port, self.plan)
-  local socket = socketio.connect(("http%s://localhost:%d/?session=cut"):format(server.tls and "s" or "",
+  local socket = socketio.connect(("http%s://localhost:%d"):format(server.tls and "s" or "",
     wire.port), {
     ca_file = self.world.servers.ca, force_new = true, reconnection_delay = 0.01, timeout = 10,
     retries = self.retries,
@@ -31,8 +31,7 @@ local function run(self)
   emits.promise(self, socket, 4)
   emits.conclude(self, socket)
   self.was_cut = wire:counters()["struck.cut"] ~= nil
-  local clean = server.tls and 1 or wire:clean_connections "[?&]session=cut[& ]"
-  self:check(clean <= 1 + self.excuses, "%d faultless connections were needed", clean)
+  wire:check_clean(1 + self.excuses)
 end
 
 -- Cuts behind every |step|th byte of one kind of session, until it is too short.

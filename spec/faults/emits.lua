@@ -1,8 +1,7 @@
 -- A session of the general client with a reference server: events with
 -- acknowledgements through a network that fails. What must hold:
 --   - the socket is joined again as soon as the network allows it: by the first
---     faultless connection, unless that one timed out (counted without TLS and
---     proxy only: others who look for a server of before come to the port too);
+--     faultless connection, unless that one timed out;
 --   - whoever was promised an answer got one, and only one;
 --   - what was acknowledged has reached the server; and it came in order, once,
 --     as far as the faults leave that to the client;
@@ -36,12 +35,8 @@ local function connect(self, variant, opts)
   if variant.proxied then
     opts.proxy, port = ("http://127.0.0.1:%d"):format(port), server.port
   end
-  -- By which the wire can tell its connections from those of strangers.
-  if not server.tls and not variant.proxied then
-    self.mark = "[?&]session=" .. self.number .. "[& ]"
-  end
-  local socket = socketio.connect(("http%s://localhost:%d/?session=%d")
-    :format(server.tls and "s" or "", port, self.number), opts)
+  local socket = socketio.connect(("http%s://localhost:%d")
+    :format(server.tls and "s" or "", port), opts)
   self:finally(function() socket:close() end)
   return socket, wire
 end
@@ -194,8 +189,7 @@ function emits.run(self)
   emits.follow(self, socket)
   emit_all(self, socket, wire)
   emits.conclude(self, socket)
-  local clean = self.mark and wire:clean_connections(self.mark) or 1
-  self:check(clean <= 1 + self.excuses, "%d faultless connections were needed", clean)
+  wire:check_clean(1 + self.excuses)
 end
 
 return emits

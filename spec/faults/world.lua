@@ -48,8 +48,6 @@ function world.start()
     servers = {};
     sim = sim;
     socket_port = port_of(sim.socket);
-    stranger = nil;  -- the first bytes of the last one
-    strangers = 0;   -- connections that were not made here
     struck = {};
     _long = {};
     _reference = reference.start();

@@ -35,6 +35,30 @@ export async function listenLoopback(port, onConnection, family) {
 }
 
 /**
+ * Ports that no system gives by itself (Linux from 32768 on, others from 49152):
+ * whoever still looks for a server of before, of whatever test, has another one.
+ */
+const APART = { first: 10000, count: 10000 };
+let next = Math.floor(Math.random() * APART.count);
+
+/**
+ * Has |start| listen on a port of its own, apart from those of other servers.
+ * @template T
+ * @param {(port: number) => Promise<T>} start
+ * @returns {Promise<T>}
+ */
+export async function listenApart(start) {
+  for (let attempt = 1; ; attempt++) {
+    next = (next + 1) % APART.count;
+    try {
+      return await start(APART.first + next);
+    } catch (error) {
+      if (error.code !== "EADDRINUSE" || attempt === APART.count) throw error;
+    }
+  }
+}
+
+/**
  * Lets |server| (http, https, http2) listen behind a wire, on a free port.
  * @returns {Promise<number>} the port
  */

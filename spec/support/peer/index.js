@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { certificates } from "../certificates.js";
 import { control, Refusal } from "../common/control.js";
 import { waiting } from "../common/counters.js";
+import { listenApart } from "../common/listen.js";
 import { network } from "../common/network.js";
 import { fail, ready } from "../common/process.js";
 import { Wire } from "../common/wire.js";
@@ -133,7 +134,7 @@ const requests = (folder) => ({
   },
   ...proxies.requests(),
   "POST /wires/launch": {
-    does: "a wire in front of a port",
+    does: "a wire in front of a port, on one that no other server ever has",
     takes: {
       port: "where it leads",
       host: "default 127.0.0.1",
@@ -143,9 +144,11 @@ const requests = (folder) => ({
       let number;
       const wire = await wires.add((id) => {
         number = id;
-        const made = new Wire({ port, host });
-        made.follow(plan);
-        return made.start();
+        return listenApart((own) => {
+          const made = new Wire({ port, host }, own);
+          made.follow(plan);
+          return made.start();
+        });
       });
       return { id: number, port: wire.port };
     },

@@ -198,6 +198,19 @@ describe("a proxy", () => {
 });
 
 describe("a wire", () => {
+  it("has a port that no other server has had", async () => {
+    const { port } = await script([{ end: true }]);
+    const first = await peer.post("/wires/launch", { port });
+    assert.ok(first.port >= 10000 && first.port < 20000, `${first.port}`);
+    // Another wire passes over a port that somebody has.
+    const taken = net.createServer().on("error", () => {});
+    taken.listen(first.port + 1, "127.0.0.1");
+    await Promise.any(["listening", "error"].map((name) => once(taken, name)));
+    const second = await peer.post("/wires/launch", { port });
+    taken.close();
+    assert.notEqual(second.port, first.port + 1);
+  });
+
   it("cuts, drips and swallows", async () => {
     const { port } = await script([{ answer: { fill: 1000 } }, { end: true }]);
     const wire = await peer.post("/wires/launch", { port });
