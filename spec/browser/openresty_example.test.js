@@ -4,6 +4,8 @@
  * service goes away and comes back. One page stays open all the time.
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import http from "node:http";
 import { after, before, describe, it } from "node:test";
 import { launch } from "../support/test/helper.js";
 import { Browser } from "./browser.js";
@@ -235,6 +237,35 @@ describe("nginx", () => {
       assert.notEqual(text, made[item]);
     }
     assert.deepEqual(await get("other"), ["HIT", made.other]);
+  });
+
+  it("answers to its own names only", async () => {
+    // A page of elsewhere may give its name our address (DNS rebinding).
+    const status = async (host, path) => {
+      const url = new URL(path, example.url);
+      const request = http.get(url, { headers: { Host: host } });
+      const [answer] = await once(request, "response");
+      answer.destroy();
+      return answer.statusCode;
+    };
+    const { port } = new URL(example.url);
+    for (const path of ["", "events", "metrics", "items/x", "application/x"]) {
+      assert.equal(await status(`elsewhere.test:${port}`, path), 421, path);
+      for (const name of ["localhost", "127.0.0.1"])
+        assert.equal(await status(`${name}:${port}`, path), 200, path);
+    }
+  });
+
+  it("shows every answer with the same strict headers", async () => {
+    for (const path of ["", "live.js", "metrics", "items/x"]) {
+      const { headers } = await example.get(path);
+      const policy = headers.get("content-security-policy") ?? "";
+      assert.match(policy, /default-src 'none'.*frame-ancestors 'none'/, path);
+      assert.equal(headers.get("x-content-type-options"), "nosniff", path);
+      assert.equal(headers.get("referrer-policy"), "no-referrer", path);
+      const resource = headers.get("cross-origin-resource-policy");
+      assert.equal(resource, "same-origin", path);
+    }
   });
 
   it("tells Prometheus how it is", async () => {
