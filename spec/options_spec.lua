@@ -115,6 +115,30 @@ describe("graphsocket.options", function()
       end
     end)
 
+    it("refuse a proxy that could never be used, and show no password of it",
+      function()
+        for _, proxy in ipairs { "socks5://u:s3cr3t@host:1080", "ftp://host",
+          "http://u:s3cr3t@" } do
+          local message = refused({ proxy = proxy }, options.socket)
+          assert.matches('option "proxy" is', message, 1, true)
+          assert.is_nil(message:find("s3cr3t", 1, true))
+        end
+        for _, proxy in ipairs { "", "host:3128", "http://u:p@[::1]:3128" } do
+          options.check("connect", { proxy = proxy }, options.socket)
+        end
+      end)
+
+    it("refuse a local_address that is no IP address", function()
+      for _, address in ipairs { "eth0", "localhost", "1.2.3", "256.1.1.1", "",
+        "zz::1", "::1 " } do
+        assert.matches('option "local_address" must be an IP address',
+          refused({ local_address = address }, options.socket), 1, true)
+      end
+      for _, address in ipairs { "127.0.0.1", "::1", "fe80::1%eth0" } do
+        options.check("connect", { local_address = address }, options.socket)
+      end
+    end)
+
     it("take a header, a list of protocols and websocket only", function()
       options.check("connect", {
         extra_headers = { ["X-Name"] = "é", Num = 5 },

@@ -16,6 +16,10 @@
 --   unit = "seconds",                             for the error's text
 -- }
 
+local core = require "graphsocket.core"
+local proxies = require "graphsocket.proxy"
+local url = require "graphsocket.url"
+
 local options = {}
 
 -- Edit distance, given up beyond |limit|: option names are short, so the plain
@@ -309,9 +313,24 @@ local function check_proxy(proxy)
   if proxy == true then
     return "must be a URL, or false for no proxy at all"
   end
-  if type(proxy) == "string" and proxy:find("[%s%c]") then
+  if not proxy or proxy == "" then return nil end
+  if proxy:find("[%s%c]") then
     return "must not contain spaces or control characters"
   end
+  local parsed, message = proxies.parse(proxy)
+  return not parsed and message .. ": give another, or false for none" or nil
+end
+
+-- A name of an interface is not meant: libwebsockets would take one, libcurl
+-- another.
+local function check_local_address(address)
+  local bare = address:gsub("%%.*", "") -- without the zone
+  if url.ipv4(bare) then return nil end
+  if bare:find(":", 1, true)
+    and core.url_parse(("http://[%s]/"):format(bare)) then
+    return nil
+  end
+  return "must be an IP address, such as 192.0.2.1 or 2001:db8::1"
 end
 
 ---@class graphsocket.transport.options
@@ -337,7 +356,7 @@ options.transport = {
   key = { type = "string", check = no_control },
   verify = { type = "boolean", default = true },
   proxy = { type = { "string", "boolean" }, check = check_proxy },
-  local_address = { type = "string", check = no_control },
+  local_address = { type = "string", check = check_local_address },
   insecure = { type = "boolean", default = false },
 }
 

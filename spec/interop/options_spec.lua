@@ -231,9 +231,6 @@ describe("the option", function()
     assert.equal("network", err.kind)
     assert.matches("local_address 192.0.2.1 cannot be used: address not available",
       err.message, 1, true)
-    err = failure(servers.v4, { local_address = "eth0" })
-    assert.equal("usage", err.kind)
-    assert.matches("local_address is not an IP address", err.message, 1, true)
   end)
 
   describe("proxy", function()
