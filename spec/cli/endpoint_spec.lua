@@ -1,5 +1,4 @@
 local command = require "spec.cli.command"
-local helper = require "spec.helper"
 local simulator = require "spec.simulator"
 
 describe("graphsocket endpoint", function()
@@ -29,52 +28,6 @@ describe("graphsocket endpoint", function()
     assert.matches("^%d+%-%d+%-%d+T", records[1].expiresAt)
     assert.is_nil(records[1].url)
     assert.not_matches("token=", out)
-  end)
-
-  it("takes its token from a command, a file or a variable, in this order", function()
-    local path = helper.scratch "token"
-    helper.write(path, sim.token .. "\n")
-    os.execute("chmod 600 " .. path)
-    local none = command.graph(sim, { GRAPH_TOKEN = "" })
-    local bad = command.graph(sim, { GRAPH_TOKEN = "wrong" })
-    for _, case in ipairs {
-      { none, "--token-file", path },
-      { bad, "--token-file", path },
-      { bad, "--token-command", "cat " .. path },
-      { command.graph(sim, { GRAPH_TOKEN = "", GRAPH_TOKEN_FILE = path }) },
-      { command.graph(sim, { GRAPH_TOKEN = "", GRAPH_TOKEN_COMMAND = "cat " .. path }) },
-    } do
-      local code, _, err = command.run(case[1], "endpoint", "/me/drive/root",
-        (table.unpack or unpack)(case, 2))
-      assert.equal("", err)
-      assert.equal(0, code)
-    end
-  end)
-
-  it("says that a token file may be read by others", function()
-    local path = helper.scratch "token"
-    helper.write(path, sim.token)
-    os.execute("chmod 644 " .. path)
-    local code, _, err = command.run(command.graph(sim, { GRAPH_TOKEN = "" }),
-      "endpoint", "/me/drive/root", "--token-file", path)
-    assert.equal(0, code)
-    assert.matches("may be read by others: chmod 600", err)
-  end)
-
-  it("ends with 3 where no token is, or a wrong one", function()
-    for _, case in ipairs {
-      { "", "^graphsocket: no token: run graphsocket login, or give one" },
-      { "wrong", "401" },
-      { "two words", "GRAPH_TOKEN must not contain spaces" },
-      { "", "ended with exit code 1: no", "--token-command", "echo no >&2; exit 1" },
-    } do
-      local code, out, err = command.run(command.graph(sim, { GRAPH_TOKEN = case[1] }),
-        "endpoint", "/me/drive/root", (table.unpack or unpack)(case, 3))
-      assert.equal(3, code)
-      assert.equal("", out)
-      assert.matches(case[2], err)
-      assert.equal(1, #command.lines(err))
-    end
   end)
 
   it("ends with 1 where the network fails, and shows no secret", function()
