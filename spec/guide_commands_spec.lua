@@ -13,6 +13,9 @@ local simulator = require "spec.simulator"
 
 local here = os.getenv "PWD"
 
+local _, processors = helper.run { "nproc" }
+local AT_ONCE = tonumber(processors)
+
 local function is_file(path) assert.truthy(lfs.attributes(path), path .. ": no such file") end
 
 -- What a command that was only written down must look like.
@@ -142,15 +145,26 @@ describe("the commands of", function()
     check_recorded(self.recorded)
   end
 
-  -- They wait most of the time: all of them run at once.
-  local started = {}
+  -- The blocks of all pages, and those that are begun: as many are under way as
+  -- there are processors.
+  local blocks, begun = {}, {}
+
+  local function begin_up_to(last)
+    for i = #begun + 1, math.min(last, #blocks) do
+      local source = blocks[i]
+      begun[i] = not (source:find "openresty" and nginx.missing()) and start(source)
+    end
+  end
+
   for _, path in ipairs(pages.for_readers()) do
     for _, block in ipairs(pages.blocks(path, "sh")) do
+      local number = #blocks + 1
+      blocks[number] = block.source
       it(("%s, line %d, run"):format(path, block.line), function()
-        if not started[block.source] then return pending(nginx.missing()) end
-        finish(started[block.source])
+        begin_up_to(number + AT_ONCE - 1)
+        if not begun[number] then return pending(nginx.missing()) end
+        finish(begun[number])
       end)
-      started[#started + 1] = block.source
     end
   end
 
@@ -158,11 +172,5 @@ describe("the commands of", function()
     assert.has_error(function() finish(start "graphsocket wacth; true") end)
     assert.has_error(function() finish(start "no-such-command | cat") end)
     assert.has_error(function() finish(start "make nonsense") end)
-  end)
-
-  setup(function()
-    for _, source in ipairs(started) do
-      if not (source:find "openresty" and nginx.missing()) then started[source] = start(source) end
-    end
   end)
 end)
