@@ -195,9 +195,9 @@ late: ## specs with servers and a Lua that are late at random, by up to LATE (30
 	@LATE=$(LATE) SUITE_TIMEOUT=1200 $(MAKE) --no-print-directory NOTE=", late" spec
 
 SOCKETS ?= 20
-hostile: $(CORE) ## attack SOCKETS (20) at once in each way of spec/hostile.lua; what each of them costs
+hostile: $(CORE) ## attack SOCKETS (20) at once in each way of spec/hostile.lua; what each of them costs; ATTACK= some
 	@scripts/setup test
-	@$(LUA_BIN) scripts/hostile.lua $(SOCKETS)
+	@$(LUA_BIN) scripts/hostile.lua $(SOCKETS) $(if $(ATTACK),"$(ATTACK)")
 	@scripts/hanging-names $(LUA_BIN)
 
 MINUTES ?= 60

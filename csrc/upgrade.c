@@ -39,9 +39,24 @@ gs_upgrade *gs_upgrade_new(const char *path, const char *headers,
 
 void gs_upgrade_free(gs_upgrade *upgrade) {
   if (!upgrade) return;
+  if (upgrade->listed.le_prev) LIST_REMOVE(upgrade, listed);
   explicit_bzero(upgrade->strings, upgrade->strings_size);
   gs_buf_free(&upgrade->body);
   free(upgrade);
+}
+
+void gs_upgrade_list(gs_upgrade *upgrade, gs_upgrades *all, int fd) {
+  if (upgrade->listed.le_prev) LIST_REMOVE(upgrade, listed);
+  upgrade->fd = fd;
+  LIST_INSERT_HEAD(&all->buckets[(unsigned)fd % GS_UPGRADE_BUCKETS], upgrade,
+                   listed);
+}
+
+gs_upgrade *gs_upgrade_find(const gs_upgrades *all, int fd) {
+  gs_upgrade *upgrade =
+      LIST_FIRST(&all->buckets[(unsigned)fd % GS_UPGRADE_BUCKETS]);
+  while (upgrade && upgrade->fd != fd) upgrade = LIST_NEXT(upgrade, listed);
+  return upgrade;
 }
 
 void gs_upgrade_take_body(gs_upgrade *upgrade, const void *data, size_t len) {

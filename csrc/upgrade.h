@@ -5,6 +5,7 @@
 #define GS_UPGRADE_H
 
 #include <stdbool.h>
+#include <sys/queue.h>
 
 #include "buf.h"
 #include "tls.h"
@@ -23,8 +24,10 @@ typedef enum gs_phase {
 const char *gs_phase_name(gs_phase phase);
 
 typedef struct gs_upgrade {
-  const char *path;    /* with the query, byte for byte */
-  const char *headers; /* "Name: value\r\n"..., Host included */
+  LIST_ENTRY(gs_upgrade) listed; /* where it is in gs_upgrades, if it is */
+  int fd;                        /* while it is */
+  const char *path;              /* with the query, byte for byte */
+  const char *headers;           /* "Name: value\r\n"..., Host included */
   gs_tls_handshake tls;
   gs_phase phase;     /* how far it has come */
   gs_phase after_tcp; /* the phase that TCP leads to */
@@ -34,14 +37,31 @@ typedef struct gs_upgrade {
   char strings[]; /* secret: the path's query authorises the connection */
 } gs_upgrade;
 
+enum { GS_UPGRADE_BUCKETS = 1024 };
+
+/* The upgrades of an engine whose connections stand, by their descriptors; at
+ * first all zero. A server that keeps thousands of handshakes waiting is asked
+ * for each of them again and again. */
+typedef struct gs_upgrades {
+  LIST_HEAD(, gs_upgrade) buckets[GS_UPGRADE_BUCKETS];
+} gs_upgrades;
+
 /* gs_upgrade_new copies the strings; it stands at TCP. Returns NULL when out of
  * memory. */
 GS_NODISCARD gs_upgrade *gs_upgrade_new(const char *path, const char *headers,
                                         const char *tls_name, bool verify,
                                         gs_phase after_tcp);
 
-/* gs_upgrade_free overwrites the strings and frees. NULL is fine. */
+/* gs_upgrade_free overwrites the strings and frees; it is found no more. NULL
+ * is fine. */
 void gs_upgrade_free(gs_upgrade *upgrade);
+
+/* gs_upgrade_list says that |fd| is the connection of |upgrade|. */
+void gs_upgrade_list(gs_upgrade *upgrade, gs_upgrades *all, int fd);
+
+/* gs_upgrade_find returns the upgrade that was listed with |fd|, the last one
+ * of several, or NULL. */
+gs_upgrade *gs_upgrade_find(const gs_upgrades *all, int fd);
 
 /* gs_upgrade_rewrite replaces the request line and all headers before
  * "Upgrade:" in the request at |head|, of |len| bytes, by |upgrade|'s. Returns

@@ -17,7 +17,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 
 #include "closing.h"
@@ -53,14 +52,13 @@ struct gs_websocket_context {
   struct lws_context *lws;
   uv_loop_t *loop;
   websocket_group *groups;
-  LIST_HEAD(, gs_websocket) dialing; /* those whose upgrade is not done */
-  int callback_depth;                /* > 0: libwebsockets is on the stack */
+  gs_upgrades upgrades;
+  int callback_depth; /* > 0: libwebsockets is on the stack */
 };
 
 struct gs_websocket {
   gs_websocket_context *context;
-  LIST_ENTRY(gs_websocket) dials; /* in |dialing| while there is |upgrade| */
-  struct lws *wsi;                /* NULL once libwebsockets has let go of it */
+  struct lws *wsi; /* NULL once libwebsockets has let go of it */
   const gs_websocket_callbacks *callbacks; /* NULL once abandoned */
   void *user;
   gs_upgrade *upgrade; /* NULL once it is done */
@@ -78,8 +76,6 @@ static pthread_mutex_t library_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* websocket_forget_upgrade frees what only the way to it needs. */
 static void websocket_forget_upgrade(gs_websocket *websocket) {
-  if (!websocket->upgrade) return;
-  LIST_REMOVE(websocket, dials);
   gs_upgrade_free(websocket->upgrade), websocket->upgrade = NULL;
 }
 
@@ -128,24 +124,13 @@ static char *websocket_rewrite_head(const gs_websocket *websocket, char *at,
   return len ? head + len : NULL;
 }
 
-/* websocket_of_ssl finds whose handshake |ssl| is: libwebsockets tells its own
- * callback only in some builds, and the descriptor is what both know. */
-static gs_websocket *websocket_of_ssl(const SSL *ssl) {
-  gs_websocket_context *context = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-  int fd = SSL_get_fd(ssl);
-  gs_websocket *websocket = context ? LIST_FIRST(&context->dialing) : NULL;
-  while (websocket &&
-         (!websocket->wsi || lws_get_socket_fd(websocket->wsi) != fd)) {
-    websocket = LIST_NEXT(websocket, dials);
-  }
-  return websocket;
-}
-
-/* websocket_on_ssl_info follows a TLS handshake, called by OpenSSL. */
+/* websocket_on_ssl_info follows a TLS handshake, called by OpenSSL.
+ * libwebsockets tells whose it is in some builds only, and the descriptor is
+ * what all know. */
 static void websocket_on_ssl_info(const SSL *ssl, int where, int value) {
-  const gs_websocket *websocket = websocket_of_ssl(ssl);
-  if (!websocket) return;
-  gs_upgrade *upgrade = websocket->upgrade;
+  gs_upgrades *upgrades = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+  gs_upgrade *upgrade = gs_upgrade_find(upgrades, SSL_get_fd(ssl));
+  if (!upgrade) return;
   gs_tls_step step = gs_tls_follow(&upgrade->tls, ssl, where, value);
   if (step == GS_TLS_BEGUN) upgrade->phase = GS_PHASE_TLS;
   if (step == GS_TLS_DONE) upgrade->phase = GS_PHASE_UPGRADE;
@@ -233,6 +218,8 @@ static int websocket_on_dialed(gs_websocket *websocket, struct lws *wsi,
   switch (reason) {
     case LWS_CALLBACK_WSI_CREATE: /* TCP is up */
       upgrade->phase = upgrade->after_tcp;
+      gs_upgrade_list(upgrade, &websocket->context->upgrades,
+                      lws_get_socket_fd(wsi));
       return 0;
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER: {
       char **at = in, *end = websocket_rewrite_head(websocket, *at, len);
@@ -401,7 +388,7 @@ static websocket_group *websocket_group_make(
   };
   group->tls = options->tls;
   if (options->tls) {
-    SSL_CTX_set_app_data(options->tls, context);
+    SSL_CTX_set_app_data(options->tls, &context->upgrades);
     SSL_CTX_set_info_callback(options->tls, websocket_on_ssl_info);
   }
   group->compression = options->compression;
@@ -443,7 +430,6 @@ static gs_websocket *websocket_new(gs_websocket_context *context,
                                       : options->tls ? GS_PHASE_TLS
                                                      : GS_PHASE_UPGRADE);
   if (!websocket->upgrade) return free(websocket), NULL;
-  LIST_INSERT_HEAD(&context->dialing, websocket, dials);
   return websocket;
 }
 

@@ -29,7 +29,7 @@ if arg[2] == "--row" then
   print(cjson.encode {
     answer = first and (first.message or first.event) or row.answer;
     cpu = result.cpu;
-    fault = attack.fault(row, result, sockets);
+    fault = attack.fault(row, result);
     peak = result.peak;
     silence = result.silence;
   })
@@ -77,7 +77,8 @@ end
 local hostile, friendly = service(), service()
 local neighbour = friendly:post("peers/launch", { script = attack.NEIGHBOUR }).port
 local broken = 0
-print(("%d sockets attacked at once; memory: most bytes held beyond those before, a socket;"):format(sockets))
+print(("%d sockets attacked at once, of a crowd 200 times as many"):format(sockets))
+print "memory: most bytes held beyond those before, a socket;"
 print "CPU: of all of them together; silence: the longest of a neighbour that gets an event every 10 ms\n"
 print(("%-52s %11s %8s %9s  %s"):format("attack", "KiB/socket", "CPU s", "silence", "answer"))
 for index, row in ipairs(rows) do
@@ -88,7 +89,7 @@ for index, row in ipairs(rows) do
       print(("%-52s broken: %s"):format(row.name, got.fault))
     else
       print(("%-52s %11s %8.2f %6.0f ms  %s"):format(row.name,
-        got.peak and ("%.0f"):format(math.max(0, got.peak) / sockets / KIB) or "?",
+        got.peak and ("%.0f"):format(math.max(0, got.peak) / sockets / (row.crowd or 1) / KIB) or "?",
         got.cpu, got.silence * 1000, got.answer))
     end
     io.stdout:flush()

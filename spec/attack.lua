@@ -6,6 +6,7 @@
 
 local core = require "graphsocket.core"
 local graphsocket = require "graphsocket"
+local lfs = require "lfs"
 local loop = require "graphsocket.loop"
 local process = require "spec.process"
 local socketio = require "graphsocket.socketio"
@@ -16,6 +17,9 @@ local attack = {}
 local SIGNS_OF_LIFE = 3
 -- Those that an attack without an end is watched for.
 local ENDURED = 50
+-- Sockets of a crowd between two looks at what came, and those that get a
+-- second more each to be connected in.
+local BATCH, A_SECOND = 50, 300
 
 --- What the well-behaved server does.
 attack.NEIGHBOUR = {
@@ -138,15 +142,13 @@ end
 --- What is wrong with the result of an attack.
 ---@param row table
 ---@param result table of attack.run
----@param sockets integer
 ---@return string|nil
-function attack.fault(row, result, sockets)
+function attack.fault(row, result)
   if result.failed then return result.failed end
   if result.lost then return "the neighbour was lost: " .. result.lost end
   local wanted = row.answer
   if wanted == "unharmed" then wanted = { event = "unharmed" } end
-  for i = 1, sockets do
-    local got = result.answers[i]
+  for _, got in ipairs(result.answers) do
     if wanted == "endured" then
       if got then return "the connection ended: " .. tostring(got.message) end
     elseif got.event ~= wanted.event or got.kind ~= wanted.kind
@@ -159,6 +161,25 @@ end
 
 local function close(victim)
   if victim.close then victim:close() end
+end
+
+local function descriptors()
+  local count = 0
+  for _ in lfs.dir "/proc/self/fd" do count = count + 1 end
+  return count
+end
+
+-- Starts them all. What is said of a crowd's time-outs needs time to connect.
+local function start_all(row, where, answers)
+  local start = row.http and start_request or start_socket
+  local victims, opts = {}, row.opts
+  if row.crowd then opts = { timeout = 2 + where.sockets * row.crowd / A_SECOND } end
+  local attacked = setmetatable({ opts = opts }, { __index = row })
+  for i = 1, where.sockets * (row.crowd or 1) do
+    victims[i] = start(attacked, where.port, answers, i)
+    if i % BATCH == 0 then loop.step(0) end
+  end
+  return victims
 end
 
 --- Makes one attack.
@@ -174,17 +195,14 @@ function attack.run(row, where)
   collectgarbage()
   forget_peak()
   local memory_before, cpu_before = memory "VmRSS", os.clock()
-  local start = row.http and start_request or start_socket
-  local answers, victims = { count = 0 }, {} -- and index -> answer
+  local answers = { count = 0 } -- and index -> answer
+  local first, before = beside.ticks, descriptors()
   beside.silence = 0
-  local first = beside.ticks
-  for i = 1, where.sockets do
-    victims[i] = start(row, where.port, answers, i)
-  end
+  local victims = start_all(row, where, answers)
   local function is_over()
     if beside.lost then return true end
     if row.answer == "endured" then return beside.ticks - first >= ENDURED end
-    return answers.count == where.sockets
+    return answers.count == #victims
   end
   local ok, message = pcall(wait_until, is_over, where.patience,
     "the attack is answered")
@@ -195,7 +213,7 @@ function attack.run(row, where)
     peak = peak and peak - memory_before;
   }
   -- Closing is an end too, and no answer.
-  for i = 1, where.sockets do
+  for i = 1, #victims do
     result.answers[i] = answers[i] or false
     close(victims[i])
   end
@@ -204,6 +222,11 @@ function attack.run(row, where)
     ok, message = pcall(wait_until, function()
       return beside.lost or beside.ticks - seen >= SIGNS_OF_LIFE
     end, where.patience, "the neighbour hears more")
+  end
+  if ok and row.crowd then
+    ok, message = pcall(wait_until, function()
+      return descriptors() <= before
+    end, where.patience, "every descriptor of the attacked is closed")
   end
   result.ticks, result.silence = beside.ticks, beside.silence
   result.lost = beside.lost

@@ -7,6 +7,7 @@
 --            "session" "namespace" (the default)
 --   http     true: it is a Graph server, and is asked for an endpoint
 --   tls      true: the client speaks TLS (the peer does not)
+--   crowd    so many sockets instead of each that is to be attacked
 --   opts     options of the socket, or of the client
 --   listen   what the script does with its socket
 --   answer   "unharmed": what comes afterwards is heard; "endured": it has no
@@ -47,6 +48,7 @@ local LONG_EVENT = ('42["long","%s"]'):format(("x"):rep(16000))
 local DEFLATE = { ["Sec-WebSocket-Extensions"] = "permessage-deflate" }
 local OFFERED = { compression = true }
 local HURRY, SOON = { timeout = 1 }, { timeout = 2 }
+local CROWD = 200
 
 local NO_UPGRADE = refuses("protocol", "no valid websocket upgrade")
 local BAD_FRAME = ends("protocol", "a frame came that breaks the websocket protocol")
@@ -95,6 +97,12 @@ local upgrade = {
   { name = "a TLS handshake without end"; tls = true; opts = HURRY; bytes = 4 * MIB;
     script = { { hang = true } };
     answer = refuses("timeout", "it stood at: tls") },
+  { name = "a crowd's TLS handshakes without end"; tls = true; crowd = CROWD; bytes = CROWD * 128 * KIB;
+    script = { { hang = true } };
+    answer = refuses("timeout", "not connected after") },
+  { name = "a crowd's TLS handshakes that drip"; tls = true; crowd = CROWD; bytes = CROWD * 128 * KIB;
+    script = { { drip = 250; of = { { hex = "1603034000" }, { fill = 16 * KIB } } } };
+    answer = refuses("timeout", "not connected after") },
 }
 
 local open_packet = {

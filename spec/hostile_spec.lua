@@ -37,7 +37,7 @@ describe("a hostile server:", function()
         patience = 3 * helper.TEST_TIMEOUT;
       })
       hostile:post("peers/close", { id = peer.id })
-      local fault = attack.fault(row, result, SOCKETS)
+      local fault = attack.fault(row, result)
       assert(not fault, fault)
       if memory_counts and result.peak then
         local most = SOCKETS * (row.bytes or rows.little) + BESIDES

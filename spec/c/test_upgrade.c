@@ -130,6 +130,38 @@ static void names_the_reason_that_a_user_can_act_on(void **state) {
                   "Unable to connect");
 }
 
+static void is_found_by_its_descriptor(void **state) {
+  (void)state;
+  gs_upgrades all = {0};
+  gs_upgrade *upgrades[8];
+  for (int i = 0; i < 8; i++) {
+    upgrades[i] = upgrade_to("/", "");
+    gs_upgrade_list(upgrades[i], &all, 3 + i / 2 * GS_UPGRADE_BUCKETS + i % 2);
+  }
+  for (int i = 0; i < 8; i++) {
+    int fd = 3 + i / 2 * GS_UPGRADE_BUCKETS + i % 2;
+    assert_ptr_equal(gs_upgrade_find(&all, fd), upgrades[i]);
+    gs_upgrade_free(upgrades[i]);
+    assert_null(gs_upgrade_find(&all, fd));
+  }
+  assert_null(gs_upgrade_find(&all, -1));
+}
+
+/* A descriptor is used again as soon as it is closed. */
+static void the_last_one_with_a_descriptor_is_found(void **state) {
+  (void)state;
+  gs_upgrades all = {0};
+  gs_upgrade *first = upgrade_to("/", ""), *second = upgrade_to("/", "");
+  gs_upgrade_list(first, &all, 5);
+  gs_upgrade_list(second, &all, 5);
+  assert_ptr_equal(gs_upgrade_find(&all, 5), second);
+  gs_upgrade_free(first);
+  assert_ptr_equal(gs_upgrade_find(&all, 5), second);
+  gs_upgrade_list(second, &all, 6);
+  assert_null(gs_upgrade_find(&all, 5));
+  gs_upgrade_free(second);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(puts_our_request_line_and_headers_first),
@@ -139,6 +171,8 @@ int main(void) {
       cmocka_unit_test(keeps_the_beginning_of_a_refusal),
       cmocka_unit_test(needs_memory_and_leaves_none),
       cmocka_unit_test(names_the_reason_that_a_user_can_act_on),
+      cmocka_unit_test(is_found_by_its_descriptor),
+      cmocka_unit_test(the_last_one_with_a_descriptor_is_found),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
