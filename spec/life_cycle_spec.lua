@@ -7,6 +7,7 @@
 -- Ends of connections are in closing_spec, of processes in exit_spec, of states
 -- in states_spec, engines that cannot start in engine_spec.
 
+local core = require "graphsocket.core"
 local helper = require "spec.helper"
 local reference = require "spec.interop.reference"
 local simulator = require "spec.simulator"
@@ -17,6 +18,14 @@ local instrumented = package.cpath:find "build/%lsan/" ~= nil
 local where_limits_hold = instrumented and function() end or it
 -- Only LuaJIT can fork without another module.
 local where_it_can_fork = is_luajit and not instrumented and it or function() end
+
+-- Root has no limit of threads: another user has, whom nobody else is, and who
+-- may still read this folder.
+local other_user = ("setpriv --reuid=%d --clear-groups --inh-caps=-all,+dac_override "
+  .. "--ambient-caps=-all,+dac_override"):format(900000000 + core.pid())
+local has_other_user = os.execute(other_user .. " prlimit --nproc=9 true 2>/dev/null")
+has_other_user = has_other_user == true or has_other_user == 0
+local NO_OTHER_USER = "needs root, setpriv and prlimit"
 
 local PRELUDE = [[
   local graphsocket = require "graphsocket"
@@ -58,9 +67,9 @@ describe("a process", function()
     return script:out()
   end
 
-  -- Starts a script under a limit of the shell.
+  -- Starts a script behind what sets a limit, in words of the shell.
   local function limited(limit, path)
-    local words = { "sh", "-c", limit .. ' && exec "$0" "$@"', helper.interpreter(), path, arguments() }
+    local words = { "sh", "-c", limit .. ' "$0" "$@"', helper.interpreter(), path, arguments() }
     words.env = { LUA_PATH = package.path, LUA_CPATH = package.cpath }
     return helper.spawn(words)
   end
@@ -69,7 +78,8 @@ describe("a process", function()
     local SCRIPT = PRELUDE .. [[
       print "begun"
       local client = graphsocket.new {
-        base_url = graph, token = token, ca_file = ca_file, retries = 0, timeout = 30,
+        base_url = graph, ca_file = ca_file, retries = 0, timeout = 30,
+        token = graphsocket.auth.command("echo " .. token),
       }
       local endpoint, err = client:endpoint "/me/drive/root"
       local joined
@@ -106,7 +116,7 @@ describe("a process", function()
 
     where_limits_hold("of descriptors, at every point, is told so", function()
       local count = 3
-      while not joins_under("ulimit -n " .. count) do
+      while not joins_under(("ulimit -n %d && exec"):format(count)) do
         count = count + 1
         assert.is_true(count < 100)
       end
@@ -119,10 +129,53 @@ describe("a process", function()
     where_limits_hold("of memory and threads, at every point, is told so", function()
       local joined, mebibytes = false, 16
       while mebibytes < 140 do
-        joined = joins_under("ulimit -v " .. mebibytes * 1024)
+        joined = joins_under(("ulimit -v %d && exec"):format(mebibytes * 1024))
         mebibytes = mebibytes + 8
       end
-      assert.is_true(joined or joins_under "ulimit -v 4194304")
+      assert.is_true(joined or joins_under "ulimit -v 4194304 && exec")
+    end)
+
+    where_limits_hold("of threads and processes, at every point, is told so", function()
+      if not has_other_user then return pending(NO_OTHER_USER) end
+      local most = 1
+      while not joins_under(("exec %s prlimit --nproc=%d"):format(other_user, most)) do
+        most = most + 1
+        assert.is_true(most < 20)
+      end
+      assert.is_true(most > 1)
+    end)
+
+    where_limits_hold("of threads while it runs, goes on once there are some again", function()
+      if not has_other_user then return pending(NO_OTHER_USER) end
+      local path = helper.scratch "starve.lua"
+      helper.write(path, PRELUDE .. [[
+        local function try(host)
+          local where = url:gsub("127%.0%.0%.1", host):gsub("localhost", host)
+          local socket = socketio.connect(where, { force_new = true, reconnection = false, timeout = 30 })
+          local result = "joined"
+          socket:on("connect", function() socket:close() end)
+          socket:on("connect_error", function(err) result = err.kind end)
+          graphsocket.run()
+          return result
+        end
+        io.stdout:setvbuf "line"
+        print(try "127.0.0.1")
+        for _ in io.lines() do print(try "localhost") end
+      ]])
+      local script = limited("exec " .. other_user, path)
+      assert.equal("joined", script:line())
+      local function ask(limit)
+        local said = #script:out()
+        os.execute(("%s prlimit --pid %d --nproc=%d:"):format(other_user, script.pid, limit))
+        script:write "try\n"
+        return helper.eventually(function() return script:out():sub(said + 1):match "^(.-)\n" end, "it tried")
+      end
+      for _ = 1, 3 do
+        assert.equal("state", ask(1))
+        assert.equal("joined", ask(99))
+      end
+      script:close()
+      assert.equal("", script:err())
     end)
 
     where_limits_hold("of descriptors while it runs, goes on once there are some again", function()
@@ -150,7 +203,7 @@ describe("a process", function()
         assert(failures > 0)
         print "done"
       ]])
-      local script = limited("ulimit -n 64", path)
+      local script = limited("ulimit -n 64 && exec", path)
       assert.equal(0, script:wait(), script:err())
       assert.equal("done\n", script:out())
     end)
