@@ -211,14 +211,22 @@ static bool file_is_same(int fd, const char *path) {
          ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-static long file_read_holder(int fd) {
-  char text[32] = "";
-  if (pread(fd, text, sizeof text - 1, 0) <= 0) return 0;
-  return strtol(text, NULL, 10);
+/* file_read_holder reads what file_write_holder wrote. Returns false if the
+ * file holds something else. */
+static bool file_read_holder(int fd, long *holder) {
+  char text[32] = "", *end = text;
+  *holder = 0;
+  if (pread(fd, text, sizeof text - 1, 0) > 0) *holder = strtol(text, &end, 10);
+  bool is_ours = !*text || (!strcmp(end, "\n") && *holder > 0);
+  if (!is_ours) *holder = 0;
+  return is_ours;
 }
 
 static void file_write_holder(int fd) {
   char text[32];
+  long last;
+  /* "Cargo.lock" beside a state file "Cargo" is somebody's work. */
+  if (!file_read_holder(fd, &last)) return;
   int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
   /* For a human's eyes only: the lock holds without it. */
   if (ftruncate(fd, 0) || pwrite(fd, text, (size_t)len, 0) != len) return;
@@ -237,7 +245,7 @@ int gs_file_lock(const char *path, long *holder) {
     }
     if (flock(fd, LOCK_EX | LOCK_NB)) {
       int error = -errno;
-      if (error == -EWOULDBLOCK) *holder = file_read_holder(fd);
+      if (error == -EWOULDBLOCK) (void)file_read_holder(fd, holder);
       close(fd);
       return error;
     }

@@ -58,10 +58,11 @@ void gs_file_sweep(const char *path);
 GS_NODISCARD int gs_file_make_folders(const char *path, mode_t mode);
 
 /* gs_file_lock takes the lock that the file |path| stands for, made with mode
- * 0600 if absent, and writes our process id into it. The lock is the open
- * file description: it ends with gs_file_unlock or the process, and excludes a
- * second lock in this process too. Returns the fd, or an error; -EWOULDBLOCK
- * if another has it, with |*holder| its process id, or 0. [any] */
+ * 0600 if absent, and writes our process id into it, unless somebody else's
+ * text is there: that stays. The lock is the open file description: it ends
+ * with gs_file_unlock or the process, and excludes a second lock in this
+ * process too. Returns the fd, or an error; -EWOULDBLOCK if another has it,
+ * with |*holder| its process id, or 0. [any] */
 GS_NODISCARD int gs_file_lock(const char *path, long *holder);
 
 /* gs_file_unlock gives the lock back; the file stays, as removing it would let

@@ -280,6 +280,23 @@ static void a_lock_file_that_was_removed_is_made_anew(void **state) {
   gs_file_unlock(second);
 }
 
+/* A state file "Cargo" has its lock in "Cargo.lock". */
+static void a_lock_leaves_a_file_of_another_kind_as_it_is(void **state) {
+  (void)state;
+  static const char *const contents[] = {"[[package]]\n", "12 packages\n", "7"};
+  for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
+    long holder;
+    char text[64] = "";
+    assert_int_equal(replace(contents[i], 0600), 0);
+    int fd = gs_file_lock(path, &holder);
+    assert_true(fd >= 0);
+    assert_int_equal(gs_file_lock(path, &holder), -EWOULDBLOCK);
+    assert_true(pread(fd, text, sizeof text - 1, 0) > 0);
+    assert_string_equal(text, contents[i]);
+    gs_file_unlock(fd);
+  }
+}
+
 static void a_lock_file_that_cannot_be_made_is_an_error(void **state) {
   (void)state;
   long holder;
@@ -336,6 +353,7 @@ int main(void) {
       CASE(a_lock_excludes_this_process_and_others),
       CASE(a_lock_ends_with_its_process),
       CASE(a_lock_file_that_was_removed_is_made_anew),
+      CASE(a_lock_leaves_a_file_of_another_kind_as_it_is),
       CASE(a_lock_file_that_cannot_be_made_is_an_error),
       CASE(folders_are_made_with_those_above_them),
       cmocka_unit_test(every_error_has_a_text),
