@@ -191,7 +191,7 @@ gc-torture: ## specs with a garbage collector that never rests
 	@SPEC_GC=torture SPEC_SLOWNESS=10 $(MAKE) --no-print-directory NOTE=", GC torture" spec
 
 LATE ?= 30
-late: ## specs with servers and a Lua that are late at random, by up to LATE (30) ms: shows races of specs
+late: ## specs where servers and Lua are late at random, by LATE (30) ms or more: shows races
 	@LATE=$(LATE) SUITE_TIMEOUT=1200 $(MAKE) --no-print-directory NOTE=", late" spec
 
 SOCKETS ?= 20

@@ -45,11 +45,11 @@ local machine_now, machine_time = core.now, core.time
 -- ---- Waiting ---------------------------------------------------------------
 
 -- The I/O thread and the servers go on meanwhile, Lua does not: what they bring is
--- found in one piece afterwards.
+-- found in one piece afterwards. Once in a while a machine stalls for longer.
 local function be_late()
-  if LATE > 0 and core.random() < 0.5 then
-    core.poll(-1, core.random() * LATE / 1000)
-  end
+  if LATE == 0 or core.random() < 0.5 then return end
+  local stalls = core.random() < 0.005
+  core.poll(-1, core.random() * LATE / 1000 * (stalls and 40 or 1))
 end
 
 -- Lets the library work for a moment, in whichever way suits the caller.
