@@ -62,6 +62,14 @@ describe("a request to Graph, in virtual time,", function()
       end
     end)
 
+  it("pauses for a minute, or half of it more or less, however often it failed", function()
+    for n = 1, 100 do
+      local middle = math.min(60, 2 ^ (n - 1))
+      local pause = require("graphsocket.request").backoff(n)
+      assert.is_true(pause >= middle / 2 and pause <= middle * 1.5, pause)
+    end
+  end)
+
   it("is not tried again where that cannot help", function()
     for _, failure in ipairs {
       graph_error(400, "invalidRequest"), graph_error(403, "accessDenied"),

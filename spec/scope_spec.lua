@@ -3,6 +3,8 @@ local loop = require "graphsocket.loop"
 local scope = require "graphsocket.scope"
 
 describe("graphsocket.scope", function()
+  helper.in_frozen_time()
+
   local one
   before_each(function() one = scope.new() end)
 
