@@ -9,7 +9,9 @@
 #include "errors.h"
 #include "events.h"
 #include "fields.h"
+#include "handshake.h"
 #include "outgoing.h"
+#include "report.h"
 
 enum {
   CONNECTION_LINGER_MS = 1000, /* for the closing handshake, at most */
@@ -68,52 +70,13 @@ static void connection_remove(gs_connection *connection) {
   uv_close((uv_handle_t *)&connection->timer, connection_on_timer_closed);
 }
 
-/* connection_reason returns the JavaScript client's word for an end. */
-static const char *connection_reason(const gs_connection *connection,
-                                     int error) {
-  if (error == GS_ERR_CANCELLED) return "forced close";
-  if (error == GS_ERR_HEARTBEAT) return "ping timeout";
-  if (!connection->open) return "transport error";
-  if (error == 0 || error == GS_ERR_NETWORK) return "transport close";
-  if (error == GS_ERR_PROTOCOL) return "parse error";
-  return "transport error";
-}
-
-static int connection_describe(const gs_connection *connection,
-                               const gs_websocket_failure *failure,
-                               gs_buf *fields) {
-  int code = failure->error ? failure->error : GS_ERR_CLOSED;
-  int err = gs_fields_put_text(fields, "reason",
-                               connection_reason(connection, failure->error));
-  if (!err) err = gs_fields_put_text(fields, "kind", gs_error_kind(code));
-  if (!err) err = gs_fields_put_text(fields, "code", gs_error_name(code));
-  if (!err) err = gs_fields_put_text(fields, "message", failure->text);
-  if (!err) {
-    err = gs_fields_put_text(fields, "phase", gs_phase_name(failure->phase));
-  }
-  if (!err && failure->status && failure->status != 101) {
-    err = gs_fields_put_number(fields, "status", failure->status);
-  }
-  if (!err && failure->body) {
-    err =
-        gs_fields_put_string(fields, "body", failure->body, failure->body_len);
-  }
-  if (!err && failure->close_code) {
-    err = gs_fields_put_number(fields, "close_code", failure->close_code);
-  }
-  if (!err && failure->sys_errno) {
-    err = gs_fields_put_number(fields, "errno", failure->sys_errno);
-  }
-  return err;
-}
-
 /* connection_report sends CLOSED; out of memory, an empty one. */
 static void connection_report(gs_connection *connection,
                               const gs_websocket_failure *failure) {
   gs_connections *all = connection->all;
   gs_buf fields;
   gs_buf_init(&fields, GS_MAX_PAYLOAD);
-  int err = connection_describe(connection, failure, &fields);
+  int err = gs_report_closed(failure, connection->open, &fields);
   atomic_store(&connection->link->closed, true);
   /* Should even that fail, Lua's next command learns it from the link. */
   (void)all->emit(all->user, GS_EVENT_CLOSED, 0, connection->link->id,
@@ -250,24 +213,7 @@ static const gs_dial_callbacks connection_dial_callbacks = {
 
 static int connection_parse(void *user, gs_handshake *handshake) {
   (void)user;
-  return gs_websocket_parse_handshake(handshake) ? 0 : GS_ERR_PROTOCOL;
-}
-
-static int connection_describe_open(const gs_handshake *handshake,
-                                    gs_buf *fields) {
-  double ping_interval = handshake->ping_interval_ms / 1e3;
-  double ping_timeout = handshake->ping_timeout_ms / 1e3;
-  double max_payload = (double)handshake->max_payload;
-  int err = gs_fields_put_number(fields, "version", handshake->version);
-  if (!err) err = gs_fields_put_text(fields, "sid", handshake->sid);
-  if (!err) err = gs_fields_put_number(fields, "ping_interval", ping_interval);
-  if (!err) err = gs_fields_put_number(fields, "ping_timeout", ping_timeout);
-  if (!err) err = gs_fields_put_number(fields, "max_payload", max_payload);
-  if (!err) {
-    err = gs_fields_put_string(fields, "handshake", handshake->json,
-                               handshake->json_len);
-  }
-  return err;
+  return gs_handshake_read(handshake) ? 0 : GS_ERR_PROTOCOL;
 }
 
 static void connection_on_session_open(void *user,
@@ -276,7 +222,7 @@ static void connection_on_session_open(void *user,
   gs_connections *all = connection->all;
   gs_buf fields;
   gs_buf_init(&fields, 2 * GS_MAX_CONTROL);
-  int err = connection_describe_open(handshake, &fields);
+  int err = gs_report_open(handshake, &fields);
   if (!err) {
     err = all->emit(all->user, GS_EVENT_OPEN, 0, connection->link->id,
                     fields.data, fields.len);

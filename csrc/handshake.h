@@ -1,34 +1,13 @@
-/* What the Engine.IO open packet's JSON says, taken out of a JSON parser's
- * events: no parser itself, no I/O. The owner of a parser matches
- * gs_handshake_paths, hands over each value, and asks at the end whether all
- * that is needed was there. [io] throughout. */
+/* The Engine.IO open packet's JSON, by libwebsockets' parser. No I/O. */
 #ifndef GS_HANDSHAKE_H
 #define GS_HANDSHAKE_H
 
-#include <stdbool.h>
-
 #include "engineio.h"
 
-enum { GS_HANDSHAKE_PATHS = 4 };
-extern const char *const gs_handshake_paths[GS_HANDSHAKE_PATHS];
-
-typedef struct gs_handshake_reader {
-  gs_handshake *handshake;
-  unsigned seen; /* a bit for each path */
-} gs_handshake_reader;
-
-/* gs_handshake_begin empties |handshake|'s sid and reads into it. */
-void gs_handshake_begin(gs_handshake_reader *reader, gs_handshake *handshake);
-
-/* gs_handshake_text takes a piece of a string at |path| (an index), and
- * gs_handshake_number a number's digits. Others than the path's are ignored. */
-void gs_handshake_text(gs_handshake_reader *reader, int path, const char *text,
-                       size_t len);
-void gs_handshake_number(gs_handshake_reader *reader, int path,
-                         const char *digits);
-
-/* gs_handshake_complete returns false if sid, pingInterval or pingTimeout is
- * missing. */
-bool gs_handshake_complete(const gs_handshake_reader *reader);
+/* gs_handshake_read reads ping_interval_ms, ping_timeout_ms, max_payload and
+ * sid out of |json|; what a value of the wrong type would set stays as it is.
+ * Returns false if it is no JSON or lacks one of the first two or the sid.
+ * [any] */
+GS_NODISCARD bool gs_handshake_read(gs_handshake *handshake);
 
 #endif

@@ -21,7 +21,6 @@
 
 #include "closing.h"
 #include "errors.h"
-#include "handshake.h"
 #include "tls.h"
 
 #if LWS_LIBRARY_VERSION_NUMBER < 4001000
@@ -559,27 +558,4 @@ void gs_websocket_kill(gs_websocket *websocket) {
     shutdown(lws_get_socket_fd(websocket->wsi), SHUT_RDWR);
     lws_callback_on_writable(websocket->wsi);
   }
-}
-
-static signed char handshake_on_json(struct lejp_ctx *parser, char reason) {
-  int path = parser->path_match - 1;
-  if (path < 0) return 0;
-  if (reason == LEJPCB_VAL_STR_CHUNK || reason == LEJPCB_VAL_STR_END) {
-    gs_handshake_text(parser->user, path, parser->buf, parser->npos);
-  } else if (reason == LEJPCB_VAL_NUM_INT || reason == LEJPCB_VAL_NUM_FLOAT) {
-    gs_handshake_number(parser->user, path, parser->buf);
-  }
-  return 0;
-}
-
-bool gs_websocket_parse_handshake(struct gs_handshake *handshake) {
-  gs_handshake_reader reader;
-  struct lejp_ctx parser;
-  gs_handshake_begin(&reader, handshake);
-  lejp_construct(&parser, handshake_on_json, &reader, gs_handshake_paths,
-                 GS_HANDSHAKE_PATHS);
-  int left = lejp_parse(&parser, (const uint8_t *)handshake->json,
-                        (int)handshake->json_len);
-  lejp_destruct(&parser);
-  return left >= 0 && gs_handshake_complete(&reader);
 }

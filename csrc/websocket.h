@@ -107,10 +107,4 @@ void gs_websocket_pause(gs_websocket *websocket, bool paused);
 void gs_websocket_close(gs_websocket *websocket, int code);
 void gs_websocket_kill(gs_websocket *websocket);
 
-/* gs_websocket_parse_handshake reads ping_interval_ms, ping_timeout_ms,
- * max_payload and sid out of |json| with libwebsockets' JSON parser. Returns
- * false if it is no JSON object or lacks one of the first two or the sid. */
-struct gs_handshake;
-GS_NODISCARD bool gs_websocket_parse_handshake(struct gs_handshake *handshake);
-
 #endif
