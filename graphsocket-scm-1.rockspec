@@ -188,6 +188,7 @@ build = {
     ["graphsocket.socketio.heartbeat"] = "lua/graphsocket/socketio/heartbeat.lua",
     ["graphsocket.socketio.join"] = "lua/graphsocket/socketio/join.lua",
     ["graphsocket.socketio.manager"] = "lua/graphsocket/socketio/manager.lua",
+    ["graphsocket.socketio.older"] = "lua/graphsocket/socketio/older.lua",
     ["graphsocket.socketio.packet"] = "lua/graphsocket/socketio/packet.lua",
     ["graphsocket.socketio.retries"] = "lua/graphsocket/socketio/retries.lua",
     ["graphsocket.socketio.settings"] = "lua/graphsocket/socketio/settings.lua",

@@ -59,6 +59,7 @@ local errors = require "graphsocket.errors"
 local handshake = require "graphsocket.socketio.handshake"
 local heartbeat = require "graphsocket.socketio.heartbeat"
 local loop = require "graphsocket.loop"
+local older = require "graphsocket.socketio.older"
 local options = require "graphsocket.options"
 local packet = require "graphsocket.socketio.packet"
 local settings = require "graphsocket.socketio.settings"
@@ -310,14 +311,9 @@ local function has_joined(self)
   return false
 end
 
--- Whether a packet gives away that the server is of Socket.IO 2: no newer one
--- joins a socket without a session id, or refuses the default namespace where
--- nobody asked for it; and none that joined a socket is an older one.
 local function is_older_server(self, p)
-  if p.connection.version == 3 or self.opts.engine ~= "auto" then return false end
-  local told = packet.is_older(p) or p.type == packet.CONNECT_ERROR
-    and p.namespace == "/" and p.connection.root == "unasked"
-  return told and not has_joined(self)
+  return self.opts.engine == "auto" and older.gives_itself_away(p)
+    and not has_joined(self)
 end
 
 -- The connection is made anew in revision 3, and the sockets join that one.
@@ -345,22 +341,6 @@ function Manager:_on_bad_packet(from, message)
   })
 end
 
--- Socket.IO 2: the default namespace is joined first, and if that is refused no
--- other will be.
-local function on_packet_v2(self, p)
-  p.namespace = p.namespace:match("^[^?]*")
-  if p.namespace ~= "/" then return end
-  if p.type == packet.CONNECT then
-    p.connection.root = "joined"
-  elseif p.type == packet.CONNECT_ERROR then
-    for _, each in ipairs(self._sockets_in_order) do
-      if each.active and each.namespace ~= "/" and not each.connected then
-        each:_on_packet(p)
-      end
-    end
-  end
-end
-
 --- A packet has come.
 ---@param p table of packet.parse
 function Manager:_on_packet(p)
@@ -369,7 +349,7 @@ function Manager:_on_packet(p)
     from:release(p)
     if is_older_server(self, p) then return on_older_server(self) end
   end
-  if from.version == 3 then on_packet_v2(self, p) end
+  if from.version == 3 then older.on_packet(p, self._sockets_in_order) end
   local to = self._sockets[p.namespace]
   if to and to.active then
     to:_on_packet(p)

@@ -209,14 +209,6 @@ function packet.data(p, protocol, reviver)
   return data
 end
 
---- Whether only a server of protocol v4 or before it sends this: its CONNECT
---- packets carry nothing, those of v5 a session id.
----@param p table
----@return boolean
-function packet.is_older(p)
-  return p.type == CONNECT and p.at > #p.text
-end
-
 --- What a packet counts for.
 ---@param p table
 ---@return integer bytes
