@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "file.h"
 #include "gs.h"
@@ -107,18 +108,21 @@ static int lgs_make_folders(lua_State *L) {
   return 1;
 }
 
+typedef struct lgs_lock {
+  int fd;    /* -1: closed */
+  pid_t pid; /* of who took it */
+} lgs_lock;
+
 /* core.file_lock(path) returns a lock, or nil, message, and the process id of
  * whoever holds it (nil if nobody does). */
 static int lgs_file_lock(lua_State *L) {
   long holder = 0;
   const char *path = luaL_checkstring(L, 1);
-  int *fd = lua_newuserdata(L, sizeof *fd);
-  *fd = -1;
+  lgs_lock *lock = lua_newuserdata(L, sizeof *lock);
+  *lock = (lgs_lock){.fd = -1, .pid = getpid()};
   luaL_setmetatable(L, LGS_LOCK);
-  *fd = gs_file_lock(path, &holder);
-  if (*fd >= 0) return 1;
-  int err = *fd;
-  *fd = -1;
+  int err = lock->fd = gs_file_lock(path, &holder);
+  if (err >= 0) return 1;
   lgs_push_file_error(L, err);
   lua_pop(L, 1);
   if (err != -EWOULDBLOCK) return 2;
@@ -128,9 +132,13 @@ static int lgs_file_lock(lua_State *L) {
 
 /* lock:close(), __gc, __close */
 static int lgs_lock_close(lua_State *L) {
-  int *fd = luaL_checkudata(L, 1, LGS_LOCK);
-  if (*fd >= 0) gs_file_unlock(*fd);
-  *fd = -1;
+  lgs_lock *lock = luaL_checkudata(L, 1, LGS_LOCK);
+  if (lock->fd >= 0 && lock->pid == getpid()) {
+    gs_file_unlock(lock->fd);
+  } else if (lock->fd >= 0) {
+    close(lock->fd); /* it is the parent's, and not a child's to give back */
+  }
+  lock->fd = -1;
   return 0;
 }
 

@@ -415,6 +415,27 @@ describe("a process", function()
     assert.equal("done\n", out)
   end)
 
+  where_it_can_fork("that forks keeps the lock of its state file, however the child ends", function()
+    local out = run(("local STATE = %q"):format(helper.scratch "state") .. [[
+
+      local ffi = require "ffi"
+      ffi.cdef "int fork(void); int waitpid(int pid, int *status, int options);"
+      local client = graphsocket.new { base_url = graph, token = token, ca_file = ca_file }
+      local watch = assert(client:watch("/me/drive/root", { state = STATE }))
+      io.stdout:setvbuf "no" -- or the child would print it once more
+      local status = ffi.new "int[1]"
+      for _, closes in ipairs { false, true } do
+        local pid = ffi.C.fork()
+        if pid == 0 then os.exit(3, closes) end
+        ffi.C.waitpid(pid, status, 0)
+        print(status[0], (select(2, client:watch("/me/drive/root", { state = STATE }))).code)
+      end
+      watch:close()
+      print(client:watch("/me/drive/root", { state = STATE }))
+    ]])
+    assert.matches("^768\tlocked\n768\tlocked\ngraphsocket.watch: [^\n]*\n$", out)
+  end)
+
   it("whose waits are interrupted by signals goes on with them", function()
     local script = helper.lua(PRELUDE .. [[
       local core = require "graphsocket.core"
