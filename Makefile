@@ -218,7 +218,7 @@ run-fuzz: $(FUZZERS)
 
 # What the corpora are for; the rest of these files is reached by specs alone.
 FUZZED = $(patsubst %,csrc/%.c,buf engineio fields lua_codec packet url utf8)
-FUZZED_LUA = $(patsubst %,lua/graphsocket/%.lua,auth/cache auth/command auth/login cursor date delta endpoint errors json \
+FUZZED_LUA = $(patsubst %,lua/graphsocket/%.lua,auth/cache auth/command auth/login base64 cursor date delta endpoint errors json \
   notification resource response socketio/binary socketio/packet socketio/url)
 fuzz-coverage: ## lines that the committed corpora of the fuzz targets reach
 	@scripts/setup fuzz

@@ -94,6 +94,7 @@ build = {
     ["graphsocket.auth.login"] = "lua/graphsocket/auth/login.lua",
     ["graphsocket.auth.refresh_token"] = "lua/graphsocket/auth/refresh_token.lua",
     ["graphsocket.auth.source"] = "lua/graphsocket/auth/source.lua",
+    ["graphsocket.base64"] = "lua/graphsocket/base64.lua",
     ["graphsocket.cli.account"] = "lua/graphsocket/cli/account.lua",
     ["graphsocket.cli.arguments"] = "lua/graphsocket/cli/arguments.lua",
     ["graphsocket.cli.change"] = "lua/graphsocket/cli/change.lua",

@@ -5,6 +5,7 @@
 -- enters an error but what is named here; errors.new takes the secrets out of
 -- that.
 
+local base64 = require "graphsocket.base64"
 local date = require "graphsocket.date"
 local errors = require "graphsocket.errors"
 local json = require "graphsocket.json"
@@ -14,32 +15,6 @@ local response = {}
 --- The longest pause taken from a server, in seconds: more is a mistake, or
 --- malice, and would end a subscription without a word.
 local MAX_PAUSE = 86400
-
-local BASE64 =
-  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-local BASE64_VALUE = {}
-for i = 1, #BASE64 do BASE64_VALUE[BASE64:sub(i, i)] = i - 1 end
--- The alphabet of RFC 4648, section 5, is seen as well.
-BASE64_VALUE["-"], BASE64_VALUE["_"] = 62, 63
-
--- Decodes base64, or returns nil.
-local function from_base64(text)
-  text = text:gsub("=+$", "")
-  local bytes, bits, value = {}, 0, 0
-  for i = 1, #text do
-    local six = BASE64_VALUE[text:sub(i, i)]
-    if not six then return nil end
-    value, bits = value * 64 + six, bits + 6
-    if bits >= 8 then
-      bits = bits - 8
-      local size = 2 ^ bits
-      local byte = math.floor(value / size)
-      bytes[#bytes + 1] = string.char(byte)
-      value = value - byte * size
-    end
-  end
-  return table.concat(bytes)
-end
 
 --- Reads header lines into a table with names in lower case. Values of a name
 --- that comes twice are joined by ", " (RFC 9110, 5.3).
@@ -84,7 +59,7 @@ function response.claims(headers)
   local challenge = headers["www-authenticate"]
   local claims = challenge and challenge:match('claims="([^"]+)"')
   if not claims then return nil end
-  local decoded = from_base64(claims)
+  local decoded = base64.decode(claims)
   if decoded and decoded:sub(1, 1) == "{" then return decoded end
   return claims
 end

@@ -1,10 +1,10 @@
+local base64 = require "graphsocket.base64"
 local json = require "graphsocket.json"
 local jwt = require "graphsocket.cli.jwt"
-local value = require "graphsocket.cli.value"
 
 -- A token with these claims, as a login service makes them.
 local function token(claims)
-  local payload = value.base64(type(claims) == "string" and claims or json.encode(claims))
+  local payload = base64.encode(type(claims) == "string" and claims or json.encode(claims))
     :gsub("+", "-"):gsub("/", "_"):gsub("=", "")
   return "eyJhbGciOiJSUzI1NiJ9." .. payload .. ".c2lnbmF0dXJl"
 end

@@ -3,36 +3,17 @@
 --- personal accounts are opaque.
 -- Pure.
 
+local base64 = require "graphsocket.base64"
 local json = require "graphsocket.json"
 
 local jwt = {}
-
-local ALPHABET =
-  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-
--- RFC 4648, 5, without padding. Returns nil for what is none.
-local function decode(text)
-  local out, bits, count = {}, 0, 0
-  for character in text:gmatch(".") do
-    local value = ALPHABET:find(character, 1, true)
-    if not value then return nil end
-    bits, count = bits * 64 + value - 1, count + 6
-    if count >= 8 then
-      count = count - 8
-      local byte = math.floor(bits / 2 ^ count)
-      out[#out + 1] = string.char(byte)
-      bits = bits - byte * 2 ^ count
-    end
-  end
-  return table.concat(out)
-end
 
 --- The claims of a token.
 ---@param token string
 ---@return table|nil nil if it is no JSON Web Token
 function jwt.claims(token)
   local payload = token:match("^eyJ[%w_-]*%.([%w_-]+)%.[%w_-]*$")
-  local text = payload and decode(payload)
+  local text = payload and base64.decode(payload)
   local claims = text and json.decode(text)
   return type(claims) == "table" and claims or nil
 end

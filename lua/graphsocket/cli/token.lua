@@ -47,7 +47,7 @@ local function from_file(path, warn)
           :format(path, message))
       end
       -- No word of its life: it is asked for anew after five minutes.
-      return content:match("^%s*(.-)%s*$"), 300
+      return content:match("^%s*(.*%S)") or "", 300
     end,
   }
 end
