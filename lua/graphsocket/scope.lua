@@ -23,6 +23,7 @@ function scope.cancellation()
 end
 
 --- Makes a scope that is not cancelled.
+---@return table
 function scope.new()
   return setmetatable({
     cancelled = false,

@@ -332,6 +332,7 @@ end
 -- What the lines tell --------------------------------------------------------
 
 --- For a line. Waits while the handlers are far behind.
+---@param data any as the socket gave it
 function Subscription:_on_notification(data)
   if self._over == "closed" then return end
   local list = notification.read(data)
@@ -341,11 +342,13 @@ function Subscription:_on_notification(data)
 end
 
 --- For a line that lingers.
+---@param from table line
 function Subscription:_on_line_alive(from)
   if from == self._old_line then drop_old_line(self) end
 end
 
 --- For a line.
+---@param joined table line
 function Subscription:_on_line_joined(joined)
   if not self._attempt or joined ~= self._attempt.line then return end
   local replaced, counts = self._line, self._counts
@@ -383,6 +386,8 @@ local function on_lost(self, lost, ending)
 end
 
 --- For a line.
+---@param ended table line
+---@param ending table see line.open
 function Subscription:_on_line_ended(ended, ending)
   if self._over then return end
   if ended == self._old_line then

@@ -23,6 +23,7 @@ local throttle = {}
 
 --- Makes a turnstile.
 ---@param max integer requests at once
+---@return table
 function throttle.new(max)
   return setmetatable({
     _max = max,
@@ -102,11 +103,11 @@ end
 --- Lets nobody pass for `seconds`. A longer pause that is under way stays.
 ---@param seconds number
 function methods:pause(seconds)
-  local until_ = loop.now() + seconds
+  local ends_at = loop.now() + seconds
   self._generation = self._generation + 1
   self._cautious = true
-  if not self._paused_until or until_ > self._paused_until then
-    self._paused_until = until_
+  if not self._paused_until or ends_at > self._paused_until then
+    self._paused_until = ends_at
     self:_arm()
   end
 end

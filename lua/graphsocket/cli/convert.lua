@@ -1,6 +1,6 @@
---- Words of the command line turned into values. Each function returns the
---- value, or nil and one line that says what to give: what argparse calls a
---- converter.
+--- Words of the command line turned into values. Each function is what argparse
+--- calls a converter: it takes a word, and returns the value (the word itself,
+--- where nothing else is said), or nil and one line that says what to give.
 
 local core = require "graphsocket.core"
 local json = require "graphsocket.json"
@@ -10,7 +10,7 @@ local url = require "graphsocket.url"
 
 local convert = {}
 
---- Seconds, more than none.
+--- Seconds, more than none; a number.
 function convert.seconds(word)
   local number = tonumber(word)
   if number and number > 0 and number < math.huge and not word:find("[xX]") then
@@ -20,13 +20,13 @@ function convert.seconds(word)
     :format(word)
 end
 
---- A whole number, 0 or more.
+--- A whole number, 0 or more; a number.
 function convert.count(word)
   if word:find("^%d+$") and #word < 10 then return tonumber(word) end
   return nil, ("'%s' is no whole number: give one such as 3"):format(word)
 end
 
---- A resource of Graph; the word itself.
+--- A resource of Graph.
 function convert.resource(word)
   if word:find("^{") then
     return nil, "a resource is a path here, such as /me/drive/root"
@@ -75,7 +75,7 @@ function convert.proxy(word)
   return nil, "the proxy " .. message
 end
 
---- A file that is there and can be read; the path.
+--- The path of a file that is there and can be read.
 function convert.readable(word)
   local file, message = io.open(word, "rb")
   if file then
@@ -104,7 +104,7 @@ function convert.command(word)
   return nil, "the command is empty: give one, such as 'echo \"$GRAPHSOCKET_NAME\"'"
 end
 
---- A JSON object.
+--- A JSON object; a table.
 function convert.object(word)
   local value = json.decode(word)
   if type(value) == "table" and word:find("^%s*{") then return value end

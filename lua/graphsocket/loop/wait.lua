@@ -114,6 +114,8 @@ function wait.future()
 end
 
 --- Runs fn(...) in a task.
+---@param fn function
+---@param ... any
 ---@return table task see task.lua
 function wait.spawn(fn, ...)
   return task.spawn(await, fn, ...)

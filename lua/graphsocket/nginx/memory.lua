@@ -9,6 +9,7 @@ local memory = {}
 local methods = {}
 local metatable = { __name = "graphsocket.nginx.memory", __index = methods }
 
+--- Makes one.
 ---@param now fun(): number seconds, of any beginning
 ---@return table dict
 function memory.new(now)
@@ -65,6 +66,9 @@ function methods:expire(key, seconds)
 end
 
 --- Seconds that an entry still lives; 0: for ever.
+---@param key string
+---@return number|nil
+---@return string|nil "not found"
 function methods:ttl(key)
   local entry = find(self, key)
   if not entry then return nil, "not found" end

@@ -54,6 +54,7 @@ local function is_current(self)
 end
 
 --- For the core.
+---@param fields table of GS_EVENT_OPEN, see csrc/report.h
 function Connection:on_open(fields)
   self.id, self.version = fields.sid, fields.version
   if is_current(self) then self._manager:_on_opened() end
@@ -68,6 +69,8 @@ local function retain(self, p)
 end
 
 --- For the core.
+---@param data string
+---@param is_binary boolean
 function Connection:on_message(data, is_binary)
   if self._manager.engine ~= self then return end
   local p, message = self._decoder:add(data, is_binary)
@@ -91,6 +94,7 @@ function Connection:on_ping()
 end
 
 --- For the core.
+---@param fields table of GS_EVENT_CLOSED, see csrc/report.h
 function Connection:on_close(fields)
   if is_current(self) then self._manager:_on_ended(fields) end
 end

@@ -84,6 +84,8 @@ function Retries:_shift()
 end
 
 --- The end of a try.
+---@param err graphsocket.error|nil the try was in vain
+---@param values table|nil what the server answered
 function Entry:settle(err, values)
   local queue = self.queue
   -- The answer to an earlier try came first.
