@@ -1,4 +1,5 @@
 local cjson = require "cjson"
+local helper = require "spec.helper"
 local json = require "graphsocket.json"
 
 local function refused(value)
@@ -12,6 +13,11 @@ local function nested(depth)
   for _ = 2, depth do value = { value } end
   return value
 end
+
+-- What the GNU C library keeps of a locale's numbers, as localedef writes it for
+-- de_DE.UTF-8: a decimal comma, and points between thousands.
+local COMMA = "14110320 06000000 20000000 22000000 24000000 28000000 2c000000 30000000 "
+  .. "2c002e00 03030000 2c000000 2e000000 5554462d 3800"
 
 describe("graphsocket.json", function()
   it("writes what it read", function()
@@ -156,6 +162,39 @@ describe("graphsocket.json", function()
     assert.is_nil((json.decode('42["x"]', 4)))
     assert.is_nil((json.decode "[1]\0"))
     assert.same({ 1 }, json.decode("\0[1]", 2))
+  end)
+
+  it("knows no decimal comma, whenever the script sets a locale that has one", function()
+    local folder = helper.scratch "locales"
+    helper.run { "mkdir", "-p", folder .. "/comma" }
+    helper.write(folder .. "/comma/LC_NUMERIC", (COMMA:gsub(" ", ""):gsub("%x%x", function(byte)
+      return string.char(tonumber(byte, 16))
+    end)))
+    local script = helper.scratch "script.lua"
+    helper.write(script, [[
+      local json = require "graphsocket.json"
+      local function look()
+        print(json.encode { 1.5, -0.25, 1e300, 0.1, 1 / 3 })
+        print(require("graphsocket.socketio.url").query_text { half = 0.5 })
+        local list = json.decode "[0.5, -1.25, 1e-3]"
+        print(list[1] == 0.5 and list[2] == -1.25 and list[3] == 0.001)
+      end
+      look()
+      for _ = 1, 2 do
+        if not os.setlocale("comma", "numeric") then return print "no such locale" end
+        look()
+        os.setlocale("C", "numeric")
+        look()
+      end
+    ]])
+    local code, out, err = helper.run {
+      helper.interpreter(), script,
+      env = { LUA_PATH = package.path, LUA_CPATH = package.cpath, LOCPATH = folder },
+    }
+    assert.equal(0, code, err)
+    if out:find "no such locale" then return pending "the C library knows no locales" end
+    local lines = '[1.5,-0.25,1e+300,0.1,0.3333333333333333]\nhalf=0.5\ntrue\n'
+    assert.equal(lines:rep(5), out)
   end)
 
   describe("with another codec", function()

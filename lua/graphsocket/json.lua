@@ -97,9 +97,9 @@ local function number_text(number)
   local text = encode(number)
   for digits = 15, 17 do
     if tonumber(text) == number then break end
-    text = ("%." .. digits .. "g"):format(number):gsub(",", ".")
+    text = ("%." .. digits .. "g"):format(number)
   end
-  return text
+  return (text:gsub(",", "."))
 end
 
 local function path_step(key)
@@ -124,7 +124,11 @@ local function walk(value, depth, state)
     if value % 1 == 0 and value > -1e14 and value < 1e14 then return end
     local reason = number_fault(value)
     if reason then return reason, "" end
-    if tonumber(encode(value)) ~= value then state.composed = true end
+    local text = encode(value)
+    -- Of a locale with a decimal comma, tonumber takes "1,5" as well.
+    if tonumber(text) ~= value or text:find(",", 1, true) then
+      state.composed = true
+    end
   elseif kind == "table" then
     return walk_table(value, depth + 1, state)
   elseif kind ~= "boolean" and value ~= null then
@@ -236,6 +240,15 @@ function json.use(other)
   decode = other and other.decode or codec.decode
 end
 
+-- lua-cjson reads numbers by the C library. It asks for the locale's decimal
+-- point when an instance is made, for all of them; after os.setlocale it must be
+-- asked to. Returns true if it was.
+local function follow_locale()
+  if pcall(codec.decode, "[0.5]") then return false end
+  cjson.new()
+  return true
+end
+
 --- Reads JSON text.
 ---@param text string
 ---@param at integer|nil where it begins in |text|; 1
@@ -246,6 +259,9 @@ function json.decode(text, at)
     error("bad argument #1 to 'decode': give a string, got " .. type(text), 2)
   end
   local value, message = read(decode, text, at)
+  if value == nil and decode == codec.decode and follow_locale() then
+    value, message = read(decode, text, at)
+  end
   if value == nil then
     -- Another's message may repeat the text.
     if decode ~= codec.decode then return nil, "the decoder refused it" end

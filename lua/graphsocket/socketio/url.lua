@@ -90,7 +90,7 @@ end
 
 local function value_text(value)
   -- 5.0 is 5 to everybody else.
-  if type(value) == "number" then return ("%.14g"):format(value) end
+  if type(value) == "number" then return (("%.14g"):format(value):gsub(",", ".")) end
   return tostring(value)
 end
 
