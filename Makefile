@@ -47,7 +47,9 @@ CORE = $(BUILD)/$(LUA)/graphsocket/core.so
 BINDING = $(patsubst csrc/%.c,$(BUILD)/$(LUA)/obj/%.o,$(wildcard csrc/lua_*.c))
 OBJECTS = $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(filter-out csrc/lua_%.c,$(wildcard csrc/*.c)))
 ARCHIVE = $(BUILD)/obj/libgs.a
-UNITS = $(patsubst spec/c/%.c,$(BUILD)/unit/%,$(sort $(wildcard spec/c/test_*.c)))
+# Those of the binding are linked with Lua.
+UNITS = $(patsubst spec/c/%.c,$(BUILD)/unit/%,$(filter-out %/test_lua_memory.c,$(sort $(wildcard spec/c/test_*.c)))) \
+  $(BUILD)/$(LUA)/unit/test_lua_memory
 FUZZERS = $(patsubst spec/fuzz/%.c,$(BUILD)/target/%,$(wildcard spec/fuzz/fuzz_*.c))
 HOST = $(BUILD)/$(LUA)/host
 STATES = $(BUILD)/$(LUA)/two_states
@@ -127,6 +129,11 @@ $(BUILD)/unit/%: spec/c/%.c $(ARCHIVE)
 	$(Q)$(COMPILE) $(library_cflags) -Icsrc $< $(ARCHIVE) \
 	  -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free -lcmocka $(library_libs) -o $@
 
+$(BUILD)/$(LUA)/unit/%: spec/c/%.c $(BINDING) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $(library_cflags) $$(pkg-config --cflags $(LUA_PC)) -Icsrc $< $(BINDING) $(ARCHIVE) \
+	  -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free -lcmocka $(library_libs) $$(pkg-config --libs $(LUA_PC)) -o $@
+
 # An interpreter with the sanitizers linked in: preloading them would reach the child processes too.
 $(HOST): spec/c/lua_host.c
 $(STATES): spec/c/two_states.c
@@ -141,7 +148,7 @@ $(BUILD)/target/%: spec/fuzz/%.c $(BINDING) $(ARCHIVE)
 	$(Q)$(COMPILE) $(library_cflags) -Icsrc -Ispec/c $(if $(COVERAGE),spec/fuzz/replay.c,-fsanitize=fuzzer) $< $(BINDING) \
 	  $(ARCHIVE) $(library_libs) $(FUZZ_LUA) -o $@
 
--include $(wildcard $(BUILD)/obj/*.d $(BUILD)/*/obj/*.d $(BUILD)/unit/*.d $(BUILD)/target/*.d)
+-include $(wildcard $(BUILD)/obj/*.d $(BUILD)/*/obj/*.d $(BUILD)/unit/*.d $(BUILD)/$(LUA)/unit/*.d $(BUILD)/target/*.d)
 
 # ---- Tests -----------------------------------------------------------------
 unit: $(UNITS) ## C unit tests

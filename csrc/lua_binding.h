@@ -22,8 +22,12 @@ void lgs_make_class(lua_State *L, const char *name, const luaL_Reg *methods,
  * luaL_checkudata does, which is what a short function spends its time on. */
 void *lgs_check_self(lua_State *L, const char *name);
 
-/* lgs_push_bufs pushes each buffer's bytes as a string and frees them all. */
-void lgs_push_bufs(lua_State *L, gs_buf *bufs, int count);
+/* lgs_new_buf pushes an empty buffer of |max_bytes| that Lua owns: if what is
+ * done with it raises, it is collected. */
+gs_buf *lgs_new_buf(lua_State *L, size_t max_bytes);
+
+/* lgs_push_buf pushes its bytes as a string and frees them at once. */
+void lgs_push_buf(lua_State *L, gs_buf *buf);
 
 /* lgs_push_fields pushes a table of |fields| (fields.h). */
 void lgs_push_fields(lua_State *L, const void *fields, size_t len);

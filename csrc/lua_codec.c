@@ -81,9 +81,10 @@ static void lgs_make_integers(lua_State *L, int depth) {
 #endif
 
 /* core.read_json(decode, text, at) returns what decode makes of |text| from
- * |at| on, or nil and what it raised or returned as its second value. On Lua
- * 5.3 and later, floats that are whole are integers in it. lua-cjson stops at a
- * NUL behind the value, so a text with one is refused here. */
+ * |at| on, or nil and what it raised or returned as its second value; that
+ * there is no memory is raised, as it says nothing of the text. On Lua 5.3 and
+ * later, floats that are whole are integers in it. lua-cjson stops at a NUL
+ * behind the value, so a text with one is refused here. */
 static int lgs_read_json(lua_State *L) {
   size_t len;
   const char *text = luaL_checklstring(L, 2, &len);
@@ -96,8 +97,9 @@ static int lgs_read_json(lua_State *L) {
   } else {
     lua_pushvalue(L, 2);
   }
-  bool raised = lua_pcall(L, 1, 2, 0) != 0;
-  if (raised) {
+  int err = lua_pcall(L, 1, 2, 0);
+  if (err == LUA_ERRMEM) return lua_error(L);
+  if (err) {
     lua_pushnil(L);
     lua_insert(L, -2);
     return 2;

@@ -14,6 +14,8 @@
 #include "url.h"
 #include "utf8.h"
 
+#define LGS_BUF "graphsocket.buf"
+
 void lgs_make_class(lua_State *L, const char *name, const luaL_Reg *methods,
                     const luaL_Reg *meta) {
   luaL_newmetatable(L, name);
@@ -35,86 +37,65 @@ void *lgs_check_self(lua_State *L, const char *name) {
   return luaL_checkudata(L, 1, name);
 }
 
-/* In a protected call: the memory for a string may fail to be had, and the
- * buffers must not be lost then. */
-static int lgs_push_bytes(lua_State *L) {
-  const gs_buf *bufs = lua_touserdata(L, 1);
-  int count = (int)lua_tointeger(L, 2);
-  luaL_checkstack(L, count, "buffers");
-  for (int i = 0; i < count; i++) {
-    lua_pushlstring(L, (const char *)bufs[i].data, bufs[i].len);
-  }
-  return count;
+gs_buf *lgs_new_buf(lua_State *L, size_t max_bytes) {
+  gs_buf *buf = lua_newuserdata(L, sizeof *buf);
+  gs_buf_init(buf, max_bytes);
+  luaL_setmetatable(L, LGS_BUF);
+  return buf;
 }
 
-void lgs_push_bufs(lua_State *L, gs_buf *bufs, int count) {
-  lua_pushcfunction(L, lgs_push_bytes);
-  lua_pushlightuserdata(L, bufs);
-  lua_pushinteger(L, count);
-  int err = lua_pcall(L, 2, count, 0);
-  for (int i = 0; i < count; i++) gs_buf_free(&bufs[i]);
-  if (err) lua_error(L);
+static int lgs_buf_gc(lua_State *L) {
+  gs_buf_free(lgs_check_self(L, LGS_BUF));
+  return 0;
+}
+
+void lgs_push_buf(lua_State *L, gs_buf *buf) {
+  lua_pushlstring(L, (const char *)buf->data, buf->len);
+  gs_buf_free(buf);
 }
 
 /* ---- URLs ---- */
 
-static int lgs_push_url_error(lua_State *L, gs_buf *buf, int err) {
-  gs_buf_free(buf);
+/* lgs_push_url_result pushes what is in |buf|, or nil, message. */
+static int lgs_push_url_result(lua_State *L, gs_buf *buf, int err) {
+  if (!err) return lgs_push_buf(L, buf), 1;
   lua_pushnil(L);
   lua_pushstring(L, gs_error_text(err));
   return 2;
 }
 
-/* lgs_push_url_fault is for gs_url_parse, which says what is wrong. */
-static int lgs_push_url_fault(lua_State *L, gs_buf *fields, int err) {
-  char text[256];
-  const char *message = gs_fields_get_text(fields->data, fields->len, "message",
-                                           gs_error_text(err));
-  snprintf(text, sizeof text, "%s", message);
-  gs_buf_free(fields);
-  lua_pushnil(L);
-  lua_pushstring(L, text);
-  return 2;
-}
-
 /* core.url_parse(text) returns a table of the URL's parts, or nil, message. */
 static int lgs_url_parse(lua_State *L) {
-  gs_buf fields;
   size_t len;
   const char *text = luaL_checklstring(L, 1, &len);
-  gs_buf_init(&fields, GS_MAX_PAYLOAD);
-  int err = strlen(text) == len ? gs_url_parse(text, &fields) : GS_ERR_URL;
-  if (err) return lgs_push_url_fault(L, &fields, err);
-  /* A copy that Lua owns: building the table may raise. */
-  lgs_push_bufs(L, &fields, 1);
-  const char *copy = lua_tolstring(L, -1, &len);
-  lgs_push_fields(L, copy, len);
-  return 1;
+  gs_buf *fields = lgs_new_buf(L, GS_MAX_PAYLOAD);
+  int err = strlen(text) == len ? gs_url_parse(text, fields) : GS_ERR_URL;
+  if (err) {
+    lua_pushnil(L);
+    lua_pushstring(L, gs_fields_get_text(fields->data, fields->len, "message",
+                                         gs_error_text(err)));
+  } else {
+    lgs_push_fields(L, fields->data, fields->len);
+  }
+  gs_buf_free(fields);
+  return err ? 2 : 1;
 }
 
 /* core.url_resolve(base, reference) returns the absolute URL, or nil, message.
  */
 static int lgs_url_resolve(lua_State *L) {
-  gs_buf out;
   const char *base = luaL_checkstring(L, 1);
   const char *reference = luaL_checkstring(L, 2);
-  gs_buf_init(&out, GS_MAX_PAYLOAD);
-  int err = gs_url_resolve(base, reference, &out);
-  if (err) return lgs_push_url_error(L, &out, err);
-  lgs_push_bufs(L, &out, 1);
-  return 1;
+  gs_buf *out = lgs_new_buf(L, GS_MAX_PAYLOAD);
+  return lgs_push_url_result(L, out, gs_url_resolve(base, reference, out));
 }
 
 /* core.url_escape(text) percent-encodes all but the unreserved characters. */
 static int lgs_url_escape(lua_State *L) {
-  gs_buf out;
   size_t len;
   const char *text = luaL_checklstring(L, 1, &len);
-  gs_buf_init(&out, GS_MAX_PAYLOAD);
-  int err = gs_url_escape(text, len, &out);
-  if (err) return lgs_push_url_error(L, &out, err);
-  lgs_push_bufs(L, &out, 1);
-  return 1;
+  gs_buf *out = lgs_new_buf(L, GS_MAX_PAYLOAD);
+  return lgs_push_url_result(L, out, gs_url_escape(text, len, out));
 }
 
 /* ---- clock, chance, waiting ---- */
@@ -216,7 +197,10 @@ __attribute__((visibility("default"))) int luaopen_graphsocket_core(
     lua_State *L);
 
 int luaopen_graphsocket_core(lua_State *L) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg buf_meta[] = {{"__gc", lgs_buf_gc}, {NULL, NULL}};
   luaL_checkversion(L);
+  lgs_make_class(L, LGS_BUF, none, buf_meta);
   luaL_newlib(L, functions);
   lua_pushliteral(L, GS_VERSION);
   lua_setfield(L, -2, "version");

@@ -18,6 +18,8 @@
  * is counted, and |engine| is NULL once it was stopped. */
 typedef struct lgs_shared {
   gs_engine *engine;
+  gs_record event; /* what engine:next() gives, while |has_event| */
+  bool has_event;
   uint32_t last_id;
   int references;
 } lgs_shared;
@@ -197,23 +199,20 @@ static int lgs_engine_alarm(lua_State *L) {
   return 0;
 }
 
-/* engine:next() returns kind, id and what the kind carries; or nothing. */
-static int lgs_engine_next(lua_State *L) {
-  lgs_shared *shared;
-  gs_record record;
-  gs_engine *engine = lgs_check_engine(L, &shared);
-  if (!gs_engine_next(engine, &record)) return 0;
-  lua_pushinteger(L, record.kind);
-  lua_pushinteger(L, (lua_Integer)record.id);
-  switch ((enum gs_event)record.kind) {
+/* lgs_push_event pushes kind, id and what the kind carries. Returns how many
+ * values. */
+static int lgs_push_event(lua_State *L, const gs_record *event) {
+  lua_pushinteger(L, event->kind);
+  lua_pushinteger(L, (lua_Integer)event->id);
+  switch ((enum gs_event)event->kind) {
     case GS_EVENT_MESSAGE:
-      lua_pushlstring(L, (const char *)record.data, record.len);
-      lua_pushboolean(L, record.flags & GS_FLAG_BINARY);
+      lua_pushlstring(L, (const char *)event->data, event->len);
+      lua_pushboolean(L, event->flags & GS_FLAG_BINARY);
       return 4;
     case GS_EVENT_OPEN:
     case GS_EVENT_CLOSED:
     case GS_EVENT_RESPONSE:
-      lgs_push_fields(L, record.data, record.len);
+      lgs_push_fields(L, event->data, event->len);
       return 3;
     case GS_EVENT_PING:
     case GS_EVENT_CLOCK:
@@ -222,6 +221,21 @@ static int lgs_engine_next(lua_State *L) {
       break;
   }
   return 2;
+}
+
+/* engine:next() returns kind, id and what the kind carries; or nothing. Where
+ * Lua has no memory for an event, the next call gives it: it may be the only
+ * word of a connection's end. */
+static int lgs_engine_next(lua_State *L) {
+  lgs_shared *shared;
+  gs_engine *engine = lgs_check_engine(L, &shared);
+  if (!shared->has_event) {
+    shared->has_event = gs_engine_next(engine, &shared->event);
+  }
+  if (!shared->has_event) return 0;
+  int count = lgs_push_event(L, &shared->event);
+  shared->has_event = false;
+  return count;
 }
 
 /* lgs_push_path pushes a path, or nil, message after -errno. */

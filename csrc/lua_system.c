@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "errors.h"
 #include "file.h"
 #include "gs.h"
 #include "lua_binding.h"
@@ -48,16 +49,13 @@ static int lgs_push_file_error(lua_State *L, int error) {
 /* core.file_read(path, max_bytes, private) returns the content, or nil,
  * message, reason. |private|: refuse a file that others may read or write. */
 static int lgs_file_read(lua_State *L) {
-  gs_buf out;
   const char *path = luaL_checkstring(L, 1);
   lua_Integer max_bytes = luaL_checkinteger(L, 2);
-  gs_buf_init(&out, max_bytes > 0 ? (size_t)max_bytes : 0);
-  int err = gs_file_read(path, lua_toboolean(L, 3), &out);
-  if (err) {
-    gs_buf_free(&out);
-    return lgs_push_file_error(L, err);
-  }
-  lgs_push_bufs(L, &out, 1);
+  bool is_private = lua_toboolean(L, 3);
+  gs_buf *out = lgs_new_buf(L, max_bytes > 0 ? (size_t)max_bytes : 0);
+  int err = gs_file_read(path, is_private, out);
+  if (err) return lgs_push_file_error(L, err);
+  lgs_push_buf(L, out);
   return 1;
 }
 
@@ -199,18 +197,19 @@ static int lgs_process_new(lua_State *L) {
 static int lgs_process_read(lua_State *L) {
   gs_process **process = luaL_checkudata(L, 1, LGS_PROCESS);
   int code = 0;
-  gs_buf printed[2];
   if (!*process) return luaL_error(L, "the process was closed");
-  gs_buf_init(&printed[0], LGS_PROCESS_OUTPUT);
-  gs_buf_init(&printed[1], LGS_PROCESS_OUTPUT);
+  gs_buf *out = lgs_new_buf(L, LGS_PROCESS_OUTPUT);
+  gs_buf *errors = lgs_new_buf(L, LGS_PROCESS_OUTPUT);
   bool ended = gs_process_ended(*process, &code);
-  int err = gs_process_read(*process, &printed[0], &printed[1]);
+  int err = gs_process_read(*process, out, errors);
   if (err) {
-    gs_buf_free(&printed[0]);
-    gs_buf_free(&printed[1]);
-    return luaL_error(L, "the command printed more than can be taken");
+    return luaL_error(L, "%s",
+                      err == GS_ERR_TOO_BIG
+                          ? "the command printed more than can be taken"
+                          : gs_error_text(err));
   }
-  lgs_push_bufs(L, printed, 2);
+  lgs_push_buf(L, out);
+  lgs_push_buf(L, errors);
   if (!ended) return 2;
   lua_pushinteger(L, code);
   return 3;

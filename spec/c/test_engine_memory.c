@@ -30,52 +30,9 @@
 #include "fields.h"
 #include "link.h"
 #include "listen.h"
+#include "thread_memory.h"
 
-enum { PATIENCE_MS = 20000, ATTEMPTS_MAX = 500 };
-
-/* ---- An allocator of all threads, that fails once ---- */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void __real_free(void *data);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void __wrap_free(void *data);
-
-static atomic_long fail_in; /* allocations until one fails; below 1: none */
-static atomic_bool has_failed;
-static atomic_long live; /* blocks not yet freed */
-
-static bool refuses(void) {
-  if (atomic_fetch_sub(&fail_in, 1) != 1) return false;
-  atomic_store(&has_failed, true);
-  return true;
-}
-
-void *__wrap_malloc(size_t size) {
-  void *data = refuses() ? NULL : __real_malloc(size);
-  live += data != NULL;
-  return data;
-}
-
-void *__wrap_calloc(size_t count, size_t size) {
-  void *data = refuses() ? NULL : __real_calloc(count, size);
-  live += data != NULL;
-  return data;
-}
-
-void *__wrap_realloc(void *old, size_t size) {
-  void *data = refuses() ? NULL : __real_realloc(old, size);
-  live += data && !old;
-  return data;
-}
-
-void __wrap_free(void *data) {
-  live -= data != NULL;
-  __real_free(data);
-}
+enum { ATTEMPTS_MAX = 500 };
 
 /* ---- A server: websockets with one message, or an HTTP answer ---- */
 
@@ -265,13 +222,6 @@ static void attempt(const plan *it, const gs_buf *fields) {
   gs_engine_free(engine);
 }
 
-/* until_live waits for |count| blocks: the lookup of a name that was given up
- * ends by itself, on its own thread. */
-static void until_live(long count) {
-  for (int ms = 0; live != count && ms < PATIENCE_MS; ms++) poll(NULL, 0, 1);
-  assert_int_equal(live, count);
-}
-
 /* each_allocation fails them one after the other, until none is left. */
 static void each_allocation(const plan *it) {
   bool done = false;
@@ -338,8 +288,7 @@ static void stopping_needs_no_memory(void **state) {
     gs_engine_free(engine);
     atomic_store(&fail_in, 0);
     failures += atomic_load(&has_failed);
-    for (int ms = 0; live != before && ms < PATIENCE_MS; ms++) poll(NULL, 0, 1);
-    assert_int_equal(live, before);
+    until_live(before);
   }
   assert_true(failures > 0);
   free(data);
