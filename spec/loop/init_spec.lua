@@ -1,9 +1,8 @@
--- The loop in a plain program: run(), step(), tasks and timers. Errors, held
--- objects and waits outside of tasks are in guard_spec.lua, holds_spec.lua and
--- wait_spec.lua.
+-- The loop in a plain program: run(), step() and timers. Tasks, errors, held
+-- objects and waits outside of tasks are in task_spec.lua, guard_spec.lua,
+-- holds_spec.lua and wait_spec.lua.
 
 local core = require "graphsocket.core"
-local errors = require "graphsocket.errors"
 local helper = require "spec.helper"
 local loop = require "graphsocket.loop"
 local plain = require "graphsocket.loop.plain"
@@ -195,129 +194,6 @@ describe("step()", function()
     loop.step(0)
     assert.near(50, loop.timeout(), 1)
     require("graphsocket.engine").stop()
-  end)
-end)
-
-describe("a task", function()
-  it("starts with the next turn, with its arguments, and can be awaited", function()
-    virtual.waits()
-    local log = {}
-    local task = loop.spawn(function(...)
-      log[#log + 1] = { select("#", ...), ... }
-      loop.sleep(2)
-      return nil, "b", nil
-    end, 1, nil, 3, nil)
-    assert.same({}, log)
-    assert.same({ false, "timeout" }, { task:await(1) })
-    local results = { n = select("#", task:await()), task:await() }
-    assert.same({ n = 4, true, nil, "b" }, results)
-    assert.same({ { 4, 1, nil, 3 } }, log)
-  end)
-
-  it("that fails tells on_error where, and whoever awaits it", function()
-    virtual.waits()
-    local task = loop.spawn(function() local function culprit() error "oh" end culprit() return 1 end)
-    local ok, err = task:await()
-    assert.is_false(ok)
-    assert.matches("init_spec.lua:%d+: oh$", err)
-    assert.equal(1, #virtual.reported)
-    assert.equal(err, virtual.reported[1].err)
-    assert.matches("^stack traceback:.*culprit", virtual.reported[1].traceback)
-  end)
-
-  it("that raises an error object hands it on as it is", function()
-    virtual.waits()
-    local err = errors.new { kind = "state", message = "not now" }
-    loop.run(function() error(err) end)
-    assert.equal(err, virtual.reported[1].err)
-    assert.equal("state", virtual.reported[1].err.kind)
-  end)
-
-  it("may fail with anything", function()
-    virtual.waits()
-    loop.run(function() error() end)
-    loop.run(function() error(false) end)
-    loop.run(function() local function deep() return 1 + deep() end deep() end)
-    assert.equal(3, #virtual.reported)
-    assert.is_nil(virtual.reported[1].err)
-    assert.is_false(virtual.reported[2].err)
-    -- LuaJIT may have no stack left to find out where.
-    local overflow = virtual.reported[3].err
-    assert.truthy(overflow:match "stack overflow" or overflow:match "error in error handling")
-  end)
-
-  it("that calls coroutine.yield is told so, and others go on", function()
-    virtual.waits()
-    local log, co = {}, nil
-    loop.run(function()
-      loop.spawn(function()
-        co = running()
-        local what = coroutine.yield "foreign"
-        log[#log + 1] = what
-        loop.sleep(1)
-        log[#log + 1] = "slept"
-      end)
-      loop.sleep(1)
-      log[#log + 1] = "other"
-    end)
-    assert.matches("a task called coroutine.yield", virtual.reported[1].err)
-    assert.matches("init_spec.lua", virtual.reported[1].traceback)
-    -- Whoever has the coroutine may let it go on, and it may wait again.
-    coroutine.resume(co, "resumed")
-    loop.run()
-    assert.same({ "other", "resumed", "slept" }, log)
-    assert.equal(1, #virtual.reported)
-  end)
-
-  it("that waits is not woken by a stranger's resume", function()
-    virtual.waits()
-    local log, co = {}, nil
-    loop.run(function()
-      loop.spawn(function()
-        co = running()
-        loop.sleep(10)
-        log[#log + 1] = "slept"
-      end)
-      loop.sleep(1)
-      coroutine.resume(co)
-      loop.sleep(1)
-      log[#log + 1] = "early"
-    end)
-    assert.same({ "early", "slept" }, log)
-  end)
-
-  it("waits in a coroutine of its own too, while others go on", function()
-    virtual.waits()
-    local log = {}
-    loop.run(function()
-      loop.spawn(function()
-        local numbers = coroutine.wrap(function()
-          for i = 1, 2 do
-            loop.sleep(10)
-            coroutine.yield(i)
-          end
-        end)
-        local one, two = numbers(), numbers()
-        log[#log + 1] = one
-        log[#log + 1] = two
-      end)
-      loop.sleep(5)
-      log[#log + 1] = "other"
-    end)
-    assert.same({ "other", 1, 2 }, log)
-    assert.same({}, virtual.reported)
-  end)
-
-  it("of many does not keep events waiting", function()
-    virtual.waits()
-    local source, log = virtual.source(), {}
-    local function again(n)
-      if n > 0 then loop.spawn(again, n - 1) end
-      if n == 90 then source.events[1] = function() log[#log + 1] = "event" end end
-      if n == 0 then log[#log + 1] = "tasks" end
-    end
-    loop.run(function() again(100) end)
-    assert.same({ "event", "tasks" }, log)
   end)
 end)
 

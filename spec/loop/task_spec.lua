@@ -1,18 +1,130 @@
-local helper = require "spec.helper"
+local errors = require "graphsocket.errors"
 local loop = require "graphsocket.loop"
 local task = require "graphsocket.loop.task"
+local virtual = require "spec.loop.virtual"
+
+virtual.begin()
 
 describe("a task", function()
-  local on_error
-  before_each(function() on_error = loop.on_error end)
-  after_each(function() loop.on_error = on_error end)
+  it("starts with the next turn, with its arguments, and can be awaited", function()
+    virtual.waits()
+    local log = {}
+    local one = loop.spawn(function(...)
+      log[#log + 1] = { select("#", ...), ... }
+      loop.sleep(2)
+      return nil, "b", nil
+    end, 1, nil, 3, nil)
+    assert.same({}, log)
+    assert.same({ false, "timeout" }, { one:await(1) })
+    local results = { n = select("#", one:await()), one:await() }
+    assert.same({ n = 4, true, nil, "b" }, results)
+    assert.same({ { 4, 1, nil, 3 } }, log)
+  end)
 
-  it("begins with the next turn, with its arguments", function()
-    local got
-    loop.spawn(function(...) got = { n = select("#", ...), ... } end, 1, nil, 3)
-    assert.is_nil(got)
+  it("that fails tells on_error where, and whoever awaits it", function()
+    virtual.waits()
+    local one = loop.spawn(function() local function culprit() error "oh" end culprit() return 1 end)
+    local ok, err = one:await()
+    assert.is_false(ok)
+    assert.matches("task_spec.lua:%d+: oh$", err)
+    assert.equal(1, #virtual.reported)
+    assert.equal(err, virtual.reported[1].err)
+    assert.matches("^stack traceback:.*culprit", virtual.reported[1].traceback)
+  end)
+
+  it("that raises an error object hands it on as it is", function()
+    virtual.waits()
+    local err = errors.new { kind = "state", message = "not now" }
+    loop.run(function() error(err) end)
+    assert.equal(err, virtual.reported[1].err)
+    assert.equal("state", virtual.reported[1].err.kind)
+  end)
+
+  it("may fail with anything", function()
+    virtual.waits()
+    loop.run(function() error() end)
+    loop.run(function() error(false) end)
+    loop.run(function() local function deep() return 1 + deep() end deep() end)
+    assert.equal(3, #virtual.reported)
+    assert.is_nil(virtual.reported[1].err)
+    assert.is_false(virtual.reported[2].err)
+    -- LuaJIT may have no stack left to find out where.
+    local overflow = virtual.reported[3].err
+    assert.truthy(overflow:match "stack overflow" or overflow:match "error in error handling")
+  end)
+
+  it("that calls coroutine.yield is told so, and others go on", function()
+    virtual.waits()
+    local log, co = {}, nil
+    loop.run(function()
+      loop.spawn(function()
+        co = coroutine.running()
+        local what = coroutine.yield "foreign"
+        log[#log + 1] = what
+        loop.sleep(1)
+        log[#log + 1] = "slept"
+      end)
+      loop.sleep(1)
+      log[#log + 1] = "other"
+    end)
+    assert.matches("a task called coroutine.yield", virtual.reported[1].err)
+    assert.matches("task_spec.lua", virtual.reported[1].traceback)
+    -- Whoever has the coroutine may let it go on, and it may wait again.
+    coroutine.resume(co, "resumed")
     loop.run()
-    assert.same({ n = 3, 1, nil, 3 }, got)
+    assert.same({ "other", "resumed", "slept" }, log)
+    assert.equal(1, #virtual.reported)
+  end)
+
+  it("that waits is not woken by a stranger's resume", function()
+    virtual.waits()
+    local log, co = {}, nil
+    loop.run(function()
+      loop.spawn(function()
+        co = coroutine.running()
+        loop.sleep(10)
+        log[#log + 1] = "slept"
+      end)
+      loop.sleep(1)
+      coroutine.resume(co)
+      loop.sleep(1)
+      log[#log + 1] = "early"
+    end)
+    assert.same({ "early", "slept" }, log)
+  end)
+
+  it("waits in a coroutine of its own too, while others go on", function()
+    virtual.waits()
+    local log = {}
+    loop.run(function()
+      loop.spawn(function()
+        local numbers = coroutine.wrap(function()
+          for i = 1, 2 do
+            loop.sleep(10)
+            coroutine.yield(i)
+          end
+        end)
+        local one, two = numbers(), numbers()
+        log[#log + 1] = one
+        log[#log + 1] = two
+      end)
+      loop.sleep(5)
+      log[#log + 1] = "other"
+    end)
+    assert.same({ "other", 1, 2 }, log)
+    assert.same({}, virtual.reported)
+  end)
+
+  it("of many does not keep events waiting", function()
+    virtual.waits()
+    local source, log = virtual.source(), {}
+    local function again(n)
+      if n > 0 then loop.spawn(again, n - 1) end
+      if n == 90 then source.events[1] = function() log[#log + 1] = "event" end end
+      if n == 0 then log[#log + 1] = "tasks" end
+    end
+    loop.run(function() again(100) end)
+    assert.same({ "event", "tasks" }, log)
   end)
 
   it("gives what its function returned to each who waits, also afterwards", function()
@@ -27,28 +139,6 @@ describe("a task", function()
     assert.same(got[1], { one:await() })
   end)
 
-  it("that raises gives its error, and tells on_error with the place", function()
-    local told, traceback
-    loop.on_error = function(...) told, traceback = ... end
-    local one = loop.spawn(function() error({ "mine" }, 0) end)
-    local ok, err = one:await()
-    assert.is_false(ok)
-    assert.same({ "mine" }, err)
-    assert.equal(err, told)
-    assert.matches("task_spec.lua:%d+", traceback)
-  end)
-
-  it("is waited for no longer than is wanted", function()
-    local over, got = loop.future(), {}
-    loop.run(function()
-      local one = loop.spawn(function() over:await() end)
-      got = { one:await(0.001) }
-      over:resolve()
-      assert.is_true(one:await())
-    end)
-    assert.same({ false, "timeout" }, got)
-  end)
-
   it("is known by its coroutine as long as it goes on", function()
     local co, known
     local one = loop.spawn(function()
@@ -59,43 +149,5 @@ describe("a task", function()
     assert.equal(one, known)
     assert.is_nil(task.of(co))
     assert.is_nil(task.of(nil))
-  end)
-
-  it("that the program resumes goes on, and waits again", function()
-    local log, co = {}, nil
-    loop.on_error = helper.expect() -- it has yielded to nobody
-    local one = loop.spawn(function()
-      co = coroutine.running()
-      log[1] = coroutine.yield()
-      loop.sleep(0)
-      log[2] = "slept"
-    end)
-    loop.step(0)
-    assert.is_true(coroutine.resume(co, "resumed"))
-    assert.is_true(one:await())
-    assert.same({ "resumed", "slept" }, log)
-  end)
-
-  it("that the program resumes while it waits goes on waiting", function()
-    local over, got = loop.future(), nil
-    local co
-    local one = loop.spawn(function()
-      co = coroutine.running()
-      got = { over:await() }
-    end)
-    loop.step(0)
-    assert.is_true(coroutine.resume(co, "nothing"))
-    assert.is_nil(got)
-    over:resolve "value"
-    assert.is_true(one:await())
-    assert.same({ true, "value" }, got)
-  end)
-
-  it("that yields to nobody is reported", function()
-    local told
-    loop.on_error = function(err) told = err end
-    loop.spawn(function() coroutine.yield() end)
-    loop.step(0)
-    assert.matches("a task called coroutine.yield", told)
   end)
 end)
