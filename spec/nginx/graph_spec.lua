@@ -27,17 +27,33 @@ describe("a watch in nginx", function()
     graph:post("items/create", { name = name })
   end
 
+  local function has(list, name)
+    for _, item in ipairs(list or {}) do
+      if item.name == name then return true end
+    end
+    return false
+  end
+
   -- Waits until each worker of now has got the item.
   local function until_all_have(name)
     helper.eventually(function()
       local got = it_self:got()
       for _, pid in ipairs(it_self.nginx:workers()) do
-        local found = false
-        for _, item in ipairs(got[pid] or {}) do found = found or item.name == name end
-        if not found then return false end
+        if not has(got[pid], name) then return false end
       end
       return true
     end, "every worker has " .. name)
+  end
+
+  -- Waits until a worker has got the item, one that ended perhaps: who begins
+  -- later than it was published does not get it.
+  local function until_one_has(name)
+    helper.eventually(function()
+      for _, list in pairs(it_self:got()) do
+        if has(list, name) then return true end
+      end
+      return false
+    end, "a worker has " .. name)
   end
 
   local function joined(count)
@@ -54,6 +70,7 @@ describe("a watch in nginx", function()
       ]]):format(graph.graph, graph.token, graph.ca, helper.scratch "state"),
     }
     joined(1)
+    it_self:until_joined(2)
     create "first.txt"
     until_all_have "first.txt"
   end)
@@ -91,7 +108,10 @@ describe("a watch in nginx", function()
         end
         return #now == 2
       end, "the old workers have ended")
-      until_all_have("during reload " .. n)
+      until_one_has("during reload " .. n)
+      it_self:until_joined(2)
+      create("after reload " .. n)
+      until_all_have("after reload " .. n)
     end
     joined(1)
   end)
