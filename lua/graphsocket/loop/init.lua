@@ -70,7 +70,7 @@ end
 --- to on_error.
 ---@param fn function
 ---@param ... any
----@return table task task:await([timeout]) -> true, results | false, err
+---@return table task task:await([timeout]) -> true, results | false, its error | false, "timeout"
 function loop.spawn(fn, ...)
   check_function(fn, "spawn", 2)
   local new = wait.spawn(fn, ...)
