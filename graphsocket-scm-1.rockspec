@@ -176,6 +176,7 @@ build = {
     ["graphsocket.request"] = "lua/graphsocket/request.lua",
     ["graphsocket.resource"] = "lua/graphsocket/resource.lua",
     ["graphsocket.response"] = "lua/graphsocket/response.lua",
+    ["graphsocket.retry_after"] = "lua/graphsocket/retry_after.lua",
     ["graphsocket.round"] = "lua/graphsocket/round.lua",
     ["graphsocket.scope"] = "lua/graphsocket/scope.lua",
     ["graphsocket.socketio"] = "lua/graphsocket/socketio/init.lua",

@@ -46,6 +46,10 @@ int gs_report_closed(const gs_websocket_failure *failure, bool was_open,
     err =
         gs_fields_put_string(fields, "body", failure->body, failure->body_len);
   }
+  if (!err && failure->retry_after && *failure->retry_after) {
+    err = gs_fields_put_text(fields, "retry_after", failure->retry_after);
+    if (!err) err = gs_fields_put_text(fields, "date", failure->date);
+  }
   if (!err && failure->close_code) {
     err = gs_fields_put_number(fields, "close_code", failure->close_code);
   }

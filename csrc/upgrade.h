@@ -33,6 +33,8 @@ typedef struct gs_upgrade {
   gs_phase after_tcp; /* the phase that TCP leads to */
   int status;         /* of the response, 0 before it */
   gs_buf body;        /* of a refusal, its beginning */
+  /* Of a refusal, these headers, or "". */
+  char retry_after[48], date[48];
   size_t strings_size;
   char strings[]; /* secret: the path's query authorises the connection */
 } gs_upgrade;

@@ -98,6 +98,8 @@ static void websocket_end(gs_websocket *websocket, int error,
     failure.status = upgrade->status;
     failure.body = (char *)upgrade->body.data;
     failure.body_len = upgrade->body.len;
+    failure.retry_after = upgrade->retry_after;
+    failure.date = upgrade->date;
   }
   if (!websocket->dialing && websocket->callbacks) {
     websocket->callbacks->on_end(websocket->user, &failure);
@@ -138,9 +140,15 @@ static void websocket_on_ssl_info(const SSL *ssl, int where, int value) {
 /* websocket_on_response sees the server's head before libwebsockets judges it,
  * the only moment when a refused upgrade's body can be had. */
 static void websocket_on_response(gs_websocket *websocket) {
+  gs_upgrade *upgrade = websocket->upgrade;
   int status = (int)lws_http_client_http_response(websocket->wsi);
-  websocket->upgrade->status = status;
+  upgrade->status = status;
   if (status == 101) return;
+  /* One that is too long leaves "", as one that is absent. */
+  (void)lws_hdr_copy(websocket->wsi, upgrade->retry_after,
+                     sizeof upgrade->retry_after, WSI_TOKEN_HTTP_RETRY_AFTER);
+  (void)lws_hdr_copy(websocket->wsi, upgrade->date, sizeof upgrade->date,
+                     WSI_TOKEN_HTTP_DATE);
   char *at = NULL; /* read into its own buffer */
   int len = 0;
   (void)lws_http_client_read(websocket->wsi, &at, &len);

@@ -22,6 +22,8 @@ typedef struct gs_websocket_failure {
   int status;       /* of a refused upgrade, else 0 */
   const char *body; /* of a refused upgrade, what came with its head, or NULL */
   size_t body_len;
+  /* Headers of a refused upgrade, "" if it has none, or NULL. */
+  const char *retry_after, *date;
   int close_code; /* of the peer's close frame, else 0 */
   int sys_errno;  /* else 0 */
 } gs_websocket_failure;

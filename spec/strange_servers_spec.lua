@@ -69,6 +69,23 @@ describe("a server that is no Socket.IO server", function()
     assert.equal("busy", err.body)
     assert.equal("the server answered HTTP 503 instead of the websocket upgrade",
       err.message)
+    assert.is_nil(err.retry_after)
+  end)
+
+  it("is busy, and says for how long", function()
+    local function busy(headers)
+      return { { answer = { status = 503, headers = headers } } }
+    end
+    assert.equal(7, failure(busy { ["retry-AFTER"] = "7" }).retry_after)
+    -- The server's clock is of another day than ours.
+    local err = failure(busy {
+      Date = "Thu, 01 Jan 2026 00:00:00 GMT",
+      ["Retry-After"] = "Thu, 01 Jan 2026 00:02:00 GMT",
+    })
+    assert.equal(120, err.retry_after)
+    assert.is_nil(err.date)
+    assert.is_nil(failure(busy { ["Retry-After"] = "soon" }).retry_after)
+    assert.is_nil(failure(busy { ["Retry-After"] = ("9"):rep(100) }).retry_after)
   end)
 
   it("refuses, and then sends no more", function()

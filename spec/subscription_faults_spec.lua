@@ -177,6 +177,20 @@ describe("a subscription", function()
       end)
     end
 
+    it("(busy, and says for how long) waits so long", function()
+      sim:fault {
+        on = "handshake", status = 503, headers = { ["Retry-After"] = "7" },
+      }
+      local s = subscriber.start(client)
+      helper.eventually(function() return s:count "connect_error" == 1 end)
+      assert.equal(7, s:all "connect_error"[1].retry_after)
+      local detail = helper.eventually(function() return s:detail "waiting" end)
+      assert.equal(7, detail.delay)
+      s:until_joined()
+      assert.equal(1, gets())
+      s:close()
+    end)
+
     it("(no answer for the namespace) tries again", function()
       sim:fault { on = "namespace", hang = true }
       local s = subscriber.start(client)

@@ -6,15 +6,11 @@
 -- that.
 
 local base64 = require "graphsocket.base64"
-local date = require "graphsocket.date"
 local errors = require "graphsocket.errors"
 local json = require "graphsocket.json"
+local retry_after = require "graphsocket.retry_after"
 
 local response = {}
-
---- The longest pause taken from a server, in seconds: more is a mistake, or
---- malice, and would end a subscription without a word.
-local MAX_PAUSE = 86400
 
 --- Reads header lines into a table with names in lower case. Values of a name
 --- that comes twice are joined by ", " (RFC 9110, 5.3).
@@ -34,21 +30,12 @@ function response.headers(text)
   return headers
 end
 
---- The seconds that Retry-After asks for, as a number or as a date. A date is
---- read against the server's own clock where it tells it: a local clock that
---- is wrong by a day must not make a pause of a day.
+--- The seconds that Retry-After asks for.
 ---@param headers table of response.headers
 ---@param now number epoch seconds of the local clock
 ---@return number|nil seconds
 function response.retry_after(headers, now)
-  local value = headers["retry-after"]
-  if not value then return nil end
-  local seconds = tonumber(value:match("^%d+%.?%d*$"))
-  if seconds then return math.min(seconds, MAX_PAUSE) end
-  local at = date.from_http(value)
-  if not at then return nil end
-  local pause = at - (date.from_http(headers.date) or now)
-  return math.max(0, math.min(pause, MAX_PAUSE))
+  return retry_after.seconds(headers["retry-after"], headers.date, now)
 end
 
 --- The claims challenge of a 401 (a conditional access policy asks for a token

@@ -62,6 +62,7 @@ local loop = require "graphsocket.loop"
 local older = require "graphsocket.socketio.older"
 local options = require "graphsocket.options"
 local packet = require "graphsocket.socketio.packet"
+local retry_after = require "graphsocket.retry_after"
 local settings = require "graphsocket.socketio.settings"
 local socket = require "graphsocket.socketio.socket"
 local url = require "graphsocket.socketio.url"
@@ -288,6 +289,9 @@ end
 --- The connection has ended, or was never made.
 ---@param fields table of the core
 function Manager:_on_ended(fields)
+  fields.retry_after = retry_after.seconds(fields.retry_after, fields.date,
+    loop.time())
+  fields.date = nil
   local err = errors.from_fields(fields)
   if self._attempt then return on_attempt_failed(self, self._attempt, err) end
   err.description = err.message
