@@ -84,11 +84,17 @@ function simulator:state()
   return ask(self, "GET", "/state")
 end
 
--- The requests seen, of one kind if it is given.
-function simulator:requests(kind)
+-- The requests seen; of one kind, and whose path contains a text, if they are
+-- given. Those of an earlier test that have no end yet are among them.
+---@param kind string|nil
+---@param text string|nil
+function simulator:requests(kind, text)
   local found = {}
   for _, request in ipairs(self:report().requests) do
-    if not kind or request.kind == kind then found[#found + 1] = request end
+    if (not kind or request.kind == kind)
+      and (not text or request.path:find(text, 1, true)) then
+      found[#found + 1] = request
+    end
   end
   return found
 end

@@ -27,6 +27,8 @@ describe("a watch", function()
 
   local function create(fields) return changing:create(fields) end
 
+  local function looks() return #sim:requests("delta", drive) end
+
   local function quiet(opts, hooks)
     return watcher.quiet(client, opts, hooks, resource)
   end
@@ -220,7 +222,7 @@ describe("a watch", function()
 
     it("takes latest out of a place that has a token too", function()
       local w = quiet()
-      local link = sim:requests "delta"[2].query
+      local link = sim:requests("delta", drive)[2].query
       w:close()
       sim:fault { on = "delta", merge = { ["@odata.deltaLink"] =
         ("%s/drives/%s/root/delta?%s&token=latest"):format(sim.graph, drive, link) } }
@@ -293,7 +295,7 @@ describe("a watch", function()
         assert.equal(case[1], w:all "error"[1].status)
         local states = w:all "state"
         assert.equal("failed", states[#states])
-        assert.equal(1, #sim:requests "delta")
+        assert.equal(1, looks())
         assert.equal("failed", w.watch:stats().phase)
         -- Its state is free.
         sim:reset()
@@ -344,10 +346,10 @@ describe("a watch", function()
     sim:post("notify", { drive = drive, count = 5 })
     helper.eventually(function() return w:count "notification" == 6 end)
     helper.advance(119)
-    assert.equal(1, #sim:requests "delta")
+    assert.equal(1, looks())
     helper.advance(20)
     helper.eventually(function() return w:count "change" == 1 end)
-    assert.equal(2, #sim:requests "delta")
+    assert.equal(2, looks())
     w:close()
   end)
 
@@ -578,7 +580,7 @@ describe("a watch", function()
   it("lets another task cancel it while a page hangs", function()
     sim:fault { on = "delta", hang = true }
     local w = watcher.start(client, nil, nil, resource)
-    helper.eventually(function() return #sim:requests "delta" == 1 end)
+    helper.eventually(function() return looks() == 1 end)
     w:close()
     assert.equal(0, w:count "error")
   end)

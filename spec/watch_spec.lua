@@ -46,7 +46,7 @@ describe("graphsocket.watch", function()
   end
 
   local function looks()
-    return #sim:requests "delta"
+    return #sim:requests("delta", drive)
   end
 
   -- Makes waits of a watch so much longer that a machine which stalls for seconds
@@ -265,7 +265,7 @@ describe("graphsocket.watch", function()
       helper.eventually(function() return w:count "notification" == 600 end)
       w:until_changes(100)
       w:until_quiet()
-      local requests = sim:requests "delta"
+      local requests = sim:requests("delta", drive)
       assert.is_true(#requests <= 20, #requests)
       for i = 2, #requests do
         assert.is_true(requests[i].began >= requests[i - 1].ended, "one at a time")
