@@ -901,20 +901,23 @@ describe("graphsocket.watch", function()
 
     it("and its state is free at once, even if a handler still runs", function()
       local path = helper.scratch "drive.state"
-      local release = loop.future()
-      local entered = false
-      local w = quiet({ state = path }, { change = function()
-        entered = true
-        release:await()
-      end })
+      local entered, releases = 0, { loop.future(), loop.future() }
+      local function hold()
+        entered = entered + 1
+        releases[entered]:await()
+      end
+      local w = quiet({ state = path }, { change = hold })
       local before = helper.read(path)
       create { name = "a" }
-      helper.eventually(function() return entered end)
+      helper.eventually(function() return entered == 1 end)
       w.watch:close()
-      local second = start { state = path }
-      release:resolve()
+      -- It saves nothing either while its handler runs.
+      local second = start({ state = path }, { change = hold })
+      helper.eventually(function() return entered == 2 end)
+      releases[1]:resolve()
       helper.advance(0)
       assert.equal(before, helper.read(path))
+      releases[2]:resolve()
       second:until_changes(1)
       second:close()
     end)
