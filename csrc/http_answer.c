@@ -20,6 +20,13 @@ static void answer_note_bytes(gs_http_request *request) {
   }
 }
 
+/* answer_give_up is for a transfer that a callback is about to end. libcurl
+ * 7.88 would keep its HTTP/2 connection, on which the server sends on and on:
+ * it is told only when the connection is used again. */
+static void answer_give_up(gs_http_request *request) {
+  (void)curl_easy_setopt(request->easy, CURLOPT_FORBID_REUSE, 1L);
+}
+
 /* answer_keep appends to |to|; returns false when the transfer must end. */
 static bool answer_keep(gs_http_request *request, gs_buf *to, const void *data,
                         size_t len, const char *what) {
@@ -30,6 +37,7 @@ static bool answer_keep(gs_http_request *request, gs_buf *to, const void *data,
   } else if (err) {
     gs_http_request_fail(request, err, "%s", gs_error_text(err));
   }
+  if (err) answer_give_up(request);
   return !err;
 }
 
@@ -37,6 +45,7 @@ static void answer_refuse_header(gs_http_request *request) {
   gs_http_request_fail(request, GS_ERR_TOO_BIG,
                        "the header of the answer is larger than %u bytes",
                        GS_HTTP_MAX_HEADERS);
+  answer_give_up(request);
 }
 
 static bool answer_add_header(gs_http_request *request, const char *line,

@@ -254,12 +254,6 @@ describe("a client and the simulated Graph", function()
     end
   end)
 
-  it("refuses a body of more than 16 MiB", function()
-    local err = failing { fill = 17 * 1024 * 1024 }
-    assert.equal("protocol", err.kind)
-    assert.equal("TOO_BIG", err.code)
-  end)
-
   it("names the phase in which time ran out", function()
     local err = failing({ hang = true },
       { retries = 0, first_byte_timeout = 0.1 })
@@ -387,4 +381,37 @@ describe("a client and the simulated Graph", function()
     graphsocket.run()
     assert.equal(20, got)
   end)
+end)
+
+-- With a server of its own: Node's may go on waiting for a client that has left
+-- in the middle of an answer.
+describe("a body of more than 16 MiB", function()
+  local sim
+
+  setup(function() sim = simulator.start() end)
+  teardown(function() sim:stop() end)
+
+  local function sockets()
+    local count = 0
+    for _, target in pairs(helper.resources().fds) do
+      if target:find "^socket:" then count = count + 1 end
+    end
+    return count
+  end
+
+  for what, fault in pairs {
+    ["that is announced"] = { fill = 17 * 1024 * 1024 },
+    ["that has no end"] = { endless = true },
+  } do
+    it(what .. " is refused, and its connection closed", function()
+      assert(sim:client():endpoint "/me/drive/root")
+      fault.on = "subscription"
+      sim:fault(fault)
+      local before = sockets()
+      local _, err = sim:client():endpoint "/me/drive/root"
+      assert.equal("protocol", err.kind)
+      assert.equal("TOO_BIG", err.code)
+      helper.eventually(function() return sockets() < before end, "it is closed")
+    end)
+  end
 end)
