@@ -400,7 +400,7 @@ add("Socket.IO 2", "interop/socket", "a socket of a server v2", {
 add("Socket.IO 2", "interop/socket", "a socket", {
   { "Sends the query with the namespace", "auth option is the query of the namespace with a server of Socket.IO 2" },
 })
-add("Socket.IO 2", "socketio/join", "a socket with a server of Socket.IO 2", {
+add("Socket.IO 2", "socketio/older", "a socket with a server of Socket.IO 2", {
   { "Is in the default namespace unasked", "is joined to the default namespace unasked" },
   { "Joins another namespace with the query, and has an id of both",
     "joins another with the query, and has an id of both" },
