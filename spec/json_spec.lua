@@ -189,7 +189,11 @@ describe("graphsocket.json", function()
     ]])
     local code, out, err = helper.run {
       helper.interpreter(), script,
-      env = { LUA_PATH = package.path, LUA_CPATH = package.cpath, LOCPATH = folder },
+      env = {
+        LUA_PATH = package.path, LUA_CPATH = package.cpath, LOCPATH = folder,
+        -- glibc 2.36 itself loses what setlocale has split LOCPATH into.
+        ASAN_OPTIONS = "detect_leaks=0",
+      },
     }
     assert.equal(0, code, err)
     if out:find "no such locale" then return pending "the C library knows no locales" end
