@@ -165,9 +165,9 @@ async function start(words) {
   }
 }
 
-/** A slow client gets a part of the events: its cost is for each of them. */
-const countFor = (client, workload) =>
-  client.slow && workload.count > 20_000 ? workload.count / 20 : workload.count;
+/** A slow client gets a part of a burst: its cost is for each event. */
+const countFor = (client, { mode, count }) =>
+  client.slow && mode === "burst" ? Math.ceil(count / 20) : count;
 
 /** The words after the client's command, and what serves it. */
 async function prepare(client, workload) {
