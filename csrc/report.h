@@ -13,7 +13,8 @@ GS_NODISCARD int gs_report_open(const gs_handshake *handshake, gs_buf *fields);
 
 /* gs_report_closed appends reason (the JavaScript client's word for the end of
  * a connection that |was_open|, or was not), kind, code, message, phase, and
- * where they are known status, body, close_code and errno. Returns as above. */
+ * where they are known status, body, retry_after with date (the headers),
+ * close_code and errno. Returns as above. */
 GS_NODISCARD int gs_report_closed(const gs_websocket_failure *failure,
                                   bool was_open, gs_buf *fields);
 

@@ -391,14 +391,6 @@ describe("a body of more than 16 MiB", function()
   setup(function() sim = simulator.start() end)
   teardown(function() sim:stop() end)
 
-  local function sockets()
-    local count = 0
-    for _, target in pairs(helper.resources().fds) do
-      if target:find "^socket:" then count = count + 1 end
-    end
-    return count
-  end
-
   for what, fault in pairs {
     ["that is announced"] = { fill = 17 * 1024 * 1024 },
     ["that has no end"] = { endless = true },
@@ -407,11 +399,11 @@ describe("a body of more than 16 MiB", function()
       assert(sim:client():endpoint "/me/drive/root")
       fault.on = "subscription"
       sim:fault(fault)
-      local before = sockets()
+      local before = helper.sockets()
       local _, err = sim:client():endpoint "/me/drive/root"
       assert.equal("protocol", err.kind)
       assert.equal("TOO_BIG", err.code)
-      helper.eventually(function() return sockets() < before end, "it is closed")
+      helper.eventually(function() return helper.sockets() < before end, "it is closed")
     end)
   end
 end)

@@ -12,17 +12,9 @@ describe("the end of a connection", function()
   setup(function() servers = peers.start() end)
   teardown(function() servers:stop() end)
 
-  local function sockets()
-    local count = 0
-    for _, target in pairs(helper.resources().fds) do
-      if target:find "^socket:" then count = count + 1 end
-    end
-    return count
-  end
-
   local function open(given, opts)
     local peer = servers:launch(given)
-    local before = sockets()
+    local before = helper.sockets()
     opts = opts or {}
     opts.tls = given.tls
     local sink = servers:connect(peer, opts)
@@ -31,7 +23,7 @@ describe("the end of a connection", function()
   end
 
   local function is_gone(before)
-    helper.eventually(function() return sockets() <= before end,
+    helper.eventually(function() return helper.sockets() <= before end,
       "the socket is closed")
   end
 

@@ -232,6 +232,16 @@ function M.resources()
   }
 end
 
+-- How many sockets this process holds.
+---@return integer
+function M.sockets()
+  local count = 0
+  for _, target in pairs(M.resources().fds) do
+    if target:find "^socket:" then count = count + 1 end
+  end
+  return count
+end
+
 -- Starts what the libraries start once and keep so that it does not count as left
 -- behind by the first spec.
 local function warm_up()
