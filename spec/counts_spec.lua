@@ -60,6 +60,12 @@ describe("make counts", function()
     assert.truthy(text:find("socket.lua:on_packet[packet.EVENT]", 1, true), text)
   end)
 
+  it("fails where a small function has grown by more than 5 %", function()
+    local ok, text = compare(with("40.0", "43.0"))
+    assert.is_false(ok)
+    assert.truthy(text:find("socket.lua:on_packet[packet.EVENT]: 43 instructions a message", 1, true), text)
+  end)
+
   it("fails where the work moved into a function that is not recorded", function()
     local ok, text = compare(RECORDED .. "path 80.0 csrc/queue.c:new_one\n")
     assert.is_false(ok)
