@@ -99,6 +99,7 @@ describe("a token cache that another process has locked", function()
     helper.write(path, json.encode {
       version = 1, client_id = "app", tenant = "common",
       access_token = "of-the-other", expires_at = math.floor(loop.time()) + 3600,
+      scopes = "Files.Read offline_access",
     })
     os.execute("chmod 600 " .. path)
     lock:close()

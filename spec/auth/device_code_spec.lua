@@ -14,11 +14,15 @@ local in_virtual_time = fake_http.in_virtual_time
 describe("auth.device_code", function()
   local seen, prompts
 
-  local function login_service(answer)
+  -- `interval`: of the code, if not that of login.DEVICE.
+  local function login_service(answer, interval)
     local polls = 0
     seen = fake_http.start(function(request)
       if request.url:find "/devicecode$" then
-        return { body = json.encode(login.DEVICE) }
+        local code = {}
+        for name, value in pairs(login.DEVICE) do code[name] = value end
+        code.interval = interval or code.interval
+        return { body = json.encode(code) }
       end
       polls = polls + 1
       return answer(polls, login.form_of(request), request)
@@ -48,6 +52,10 @@ describe("auth.device_code", function()
       })
     end
     login.refused(auth.device_code, { client_id = "a", authority = "https://a/?b" })
+    for _, scopes in ipairs { "", "a\n", {}, { "a", 5 }, { "a", {} }, { a = "b" } } do
+      assert.matches('option "scopes" must', login.refused(auth.device_code,
+        { client_id = "a", scopes = scopes }), 1, true)
+    end
   end)
 
   it("shows the code, waits for the person, and gives the token", function()
@@ -135,6 +143,42 @@ describe("auth.device_code", function()
       assert.is_nil(tostring(err):find("s3cr3t", 1, true))
       fake_http.stop()
     end
+  end)
+
+  it("asks at a bearable pace, whatever interval the service gives", function()
+    for _, interval in ipairs { 0, -5, "nan", "soon", json.null } do
+      login_service(function(n)
+        return n < 4 and login.oauth_error "authorization_pending"
+          or login.tokens(1)
+      end, interval)
+      local from = device()
+      local took, token = in_virtual_time(function() return login.ask(from) end)
+      assert.equal("access-s3cr3t-1", token)
+      assert.is_true(took >= 4 and took < 25, took)
+      fake_http.stop()
+    end
+  end)
+
+  it("ends with its code, however long the interval is", function()
+    login_service(function() return login.tokens(1) end, 1e9)
+    local from = device()
+    local took, token, err = in_virtual_time(function() return login.ask(from) end)
+    assert.is_nil(token)
+    assert.equal("expired_token", err.code)
+    assert.is_true(took >= 899 and took < 920, took)
+  end)
+
+  it("waits as long as a busy service asks for", function()
+    login_service(function(n)
+      if n > 1 then return login.tokens(1) end
+      local answer = login.oauth_error("temporarily_unavailable", 429)
+      answer.headers = { ["Retry-After"] = 120 }
+      return answer
+    end)
+    local from = device()
+    local took, token = in_virtual_time(function() return login.ask(from) end)
+    assert.equal("access-s3cr3t-1", token)
+    assert.is_true(took >= 125 and took < 150, took)
   end)
 
   it("ends by its own clock when the service only says pending", function()
@@ -328,6 +372,26 @@ describe("auth.device_code", function()
         assert.matches("cannot be written", reported.message, 1, true)
         assert.matches(path, reported.message, 1, true)
       end)
+
+    it("keeps no token for what it does not allow", function()
+      login_service(function(n) return login.tokens(n) end)
+      assert.equal("access-s3cr3t-1", sign_in { scopes = "Files.Read" })
+      assert.equal("access-s3cr3t-2", sign_in { scopes = "Files.ReadWrite" })
+      assert.equal("access-s3cr3t-2", sign_in { scopes = { "Files.ReadWrite" } })
+      assert.equal(3, #seen)
+      assert.equal("Files.ReadWrite offline_access", login.form_of(seen[3]).scope)
+    end)
+
+    it("does not stay with a token that cannot be sent", function()
+      login_service(function(n)
+        return login.tokens(n, n == 1 and { access_token = "s3cr3t\r\n" } or {})
+      end)
+      local token, err = sign_in()
+      assert.is_nil(token)
+      assert.matches("a token that cannot be used", err.message, 1, true)
+      assert.equal("access-s3cr3t-2", sign_in())
+      assert.equal("refresh-s3cr3t-1", login.form_of(seen[3]).refresh_token)
+    end)
 
     it("uses what another process saved when its own token was refused",
       function()

@@ -119,6 +119,30 @@ describe("a token source", function()
       assert.same({ false, true }, forced)
     end)
 
+  it("does not take the answer to another question for that to a challenge",
+    function()
+      local challenges = {}
+      local from = source.new {
+        name = "the source",
+        fetch = function(given)
+          challenges[#challenges + 1] = given.claims or "none"
+          if #challenges == 1 then gate:await() end
+          return "t" .. #challenges, 3600
+        end,
+      }
+      gate = loop.future()
+      local got
+      loop.spawn(function() login.ask(from) end)
+      loop.spawn(function()
+        got = login.ask(from, { rejected = "t0", claims = "{}" })
+      end)
+      helper.advance(0)
+      gate:resolve()
+      helper.advance(0)
+      assert.equal("t2", got)
+      assert.same({ "none", "{}" }, challenges)
+    end)
+
   it("gives up on a fetch that hangs, and ignores what it brings later",
     function()
       gate = loop.future()

@@ -20,7 +20,9 @@ local state = {}
 local MODE = 384 -- 0600
 local PATH = (os.getenv "TMPDIR" or "/tmp") .. "/graphsocket-fuzz-" .. core.pid()
 
-local APPLICATION = { cache = PATH, client_id = "a", tenant = "common" }
+local APPLICATION = {
+  cache = PATH, client_id = "a", tenant = "common", scopes = "s",
+}
 local WHOSE = { host = "https://graph.example:443", resource = "/me/drive/root" }
 
 -- A whole file with this body, as the module would write it.
@@ -107,6 +109,7 @@ local TOKENS = {
   { "version", { "1", "1", "1", "2" } }, { "client_id", { '"a"' } }, { "tenant", { '"common"' } },
   { "refresh_token", { '"secret-r"' } }, { "access_token", { '"secret-a"' } },
   { "expires_at", { "4102444800", "1767225600", "1e999", '"4102444800"' } },
+  { "scopes", { '"s offline_access"', '"t offline_access"' } },
 }
 
 --- Writes the JSON anew, once in three times.

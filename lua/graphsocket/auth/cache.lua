@@ -13,6 +13,7 @@
 local core = require "graphsocket.core"
 local errors = require "graphsocket.errors"
 local json = require "graphsocket.json"
+local login = require "graphsocket.auth.login"
 local loop = require "graphsocket.loop"
 local scope = require "graphsocket.scope"
 local source = require "graphsocket.auth.source"
@@ -76,6 +77,7 @@ local function save(values, tokens)
     tenant = values.tenant,
     refresh_token = tokens.refresh_token,
     access_token = tokens.access_token,
+    scopes = login.scopes(values.scopes), -- what the access token allows
     expires_at = math.floor(loop.time() + tokens.expires_in),
   }
   local ok, message = core.file_replace(values.cache, text .. "\n", MODE)
@@ -83,16 +85,20 @@ local function save(values, tokens)
   return nil, state_error(values.cache, "cannot be written: " .. message)
 end
 
--- The access token of the file, if it has life left and is not the one that
--- was refused: another process may have got a new one meanwhile.
-local function saved_token(saved, ask)
-  local left = (source.seconds(saved.expires_at) or 0) - loop.time()
-  local is_other = ask.rejected and saved.access_token ~= ask.rejected
-  if not saved.access_token or left <= source.MARGIN or ask.claims
-    or (ask.force and not is_other) then
+-- The access token of the file, if it is of use: it allows what is wanted, has
+-- life left, and is not the one that was refused, as another process may have got
+-- a new one meanwhile.
+local function saved_token(values, saved, ask)
+  local token = saved.access_token
+  if source.fault(token) or saved.scopes ~= login.scopes(values.scopes) then
     return nil
   end
-  return saved.access_token, left
+  local left = (source.seconds(saved.expires_at) or 0) - loop.time()
+  local is_other = ask.rejected and token ~= ask.rejected
+  if left <= source.MARGIN or ask.claims or (ask.force and not is_other) then
+    return nil
+  end
+  return token, left
 end
 
 -- Waits for the file's lock. Returns a function that gives it back; or nil and
@@ -138,7 +144,7 @@ function cache.through(values, renew, sign_in)
   local function refresh(ask)
     local saved, err = load(values)
     if not saved then return nil, err end
-    local token, left = saved_token(saved, ask)
+    local token, left = saved_token(values, saved, ask)
     if token then return token, left end
     local tokens
     newest = saved.refresh_token or newest
@@ -151,7 +157,7 @@ function cache.through(values, renew, sign_in)
     local saved, unlock, tokens, err
     saved, err = load(values)
     if not saved then return nil, err end
-    local token, life = saved_token(saved, ask)
+    local token, life = saved_token(values, saved, ask)
     if token then return token, life end
     unlock, err = take_lock(values.cache, ask.scope)
     if not unlock then return nil, err end

@@ -6,7 +6,7 @@
 --   ask for a code; show it; then every `interval` seconds ask for the token:
 --     authorization_pending        go on
 --     slow_down                    interval + 5 s, for good (3.5)
---     no answer                    interval doubled (3.5)
+--     no answer                    interval doubled (3.5), Retry-After honoured
 --     a token                      done
 --     declined, expired, others    failed
 
@@ -20,6 +20,16 @@ local scope = require "graphsocket.scope"
 local source = require "graphsocket.auth.source"
 
 local device_code = {}
+
+--- Seconds between two questions if the service gives none (3.2), and the least
+--- that is taken from it: zero would be a flood.
+local INTERVAL, INTERVAL_MIN = 5, 1
+
+--- Longest interval that failures lead to, in seconds.
+local INTERVAL_MAX = 60
+
+--- Life of a code that does not say, in seconds.
+local LIFE = 900
 
 ---@class graphsocket.auth.device_code.options : graphsocket.auth.login.options
 ---@field prompt? fun(info: table) tells the person: `user_code`, `verification_uri`, `message`, `expires_in` (seconds);
@@ -57,7 +67,7 @@ local function show(values, body)
     user_code = body.user_code,
     verification_uri = body.verification_uri or body.verification_url,
     message = body.message,
-    expires_in = tonumber(body.expires_in),
+    expires_in = source.seconds(body.expires_in),
   }
   if type(body.device_code) ~= "string" or type(info.user_code) ~= "string"
     or type(info.verification_uri) ~= "string" then
@@ -76,10 +86,12 @@ end
 
 -- Asks for the token until there is one. Returns tokens, or nil and an error.
 local function poll(values, ask, body)
-  local interval = tonumber(body.interval) or 5
-  local ends_at = loop.now() + (tonumber(body.expires_in) or 900)
+  local interval =
+    math.max(INTERVAL_MIN, source.seconds(body.interval) or INTERVAL)
+  local ends_at = loop.now() + (source.seconds(body.expires_in) or LIFE)
+  local pause = interval
   while true do
-    if not ask.scope:sleep(interval) then
+    if not ask.scope:sleep(math.min(pause, ends_at - loop.now())) then
       return nil, scope.cancellation()
     end
     if loop.now() >= ends_at then
@@ -98,8 +110,9 @@ local function poll(values, ask, body)
         local ending = ENDINGS[err.code]
         return nil, ending and failure(ending, err.code) or err
       end
-      interval = math.min(60, interval * 2)
+      interval = math.max(interval, math.min(INTERVAL_MAX, interval * 2))
     end
+    pause = math.max(interval, err.retry_after or 0)
   end
 end
 

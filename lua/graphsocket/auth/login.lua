@@ -27,6 +27,16 @@ function login.check_text(text)
   end
 end
 
+local function check_scopes(scopes)
+  local list = type(scopes) == "table" and scopes or { scopes }
+  if #list == 0 then return "must name at least one" end
+  for _, text in ipairs(list) do
+    if type(text) ~= "string" or login.check_text(text) then
+      return 'must be a string, or a list of them, as in { "Files.Read" }'
+    end
+  end
+end
+
 ---@class graphsocket.auth.login.options
 ---@field client_id string the application's id, from its registration
 ---@field tenant? string the tenant's id or domain, or "common" "organizations" "consumers"
@@ -49,7 +59,9 @@ login.options = {
       end
     end,
   },
-  scopes = { type = { "string", "table" }, default = "Files.Read" },
+  scopes = {
+    type = { "string", "table" }, default = "Files.Read", check = check_scopes,
+  },
   authority = {
     type = "string",
     check = function(text)

@@ -77,7 +77,7 @@ function source.new(fields)
     _timeout = fields.timeout,
     _claims = nil,  -- the challenge that the token answers
     _expires = nil, -- loop.now() seconds; nil: the token is not kept
-    _flight = nil,  -- the fetch under way: {force, scope, waiting = {}, count}
+    _flight = nil,  -- the fetch under way: {force, claims, scope, waiting = {}, count}
   }, metatable)
   tokens[self] = fields.token
   return self
@@ -165,7 +165,7 @@ function methods:_land(flight, token, err)
   flight.landed = true
   if flight.timer then flight.timer:cancel() end
   if self._flight == flight then self._flight = nil end
-  for done in pairs(flight.waiting) do done(token, err, flight.force) end
+  for done in pairs(flight.waiting) do done(token, err, flight) end
   flight.waiting = {}
 end
 
@@ -180,7 +180,7 @@ end
 -- Begins a fetch in a task of its own: it belongs to all who wait for it.
 function methods:_start(ask)
   local flight = {
-    force = ask.rejected ~= nil or ask.force or false,
+    force = ask.rejected ~= nil or ask.force or false, claims = ask.claims,
     scope = scope.new(), waiting = {}, count = 0, landed = false, timer = nil,
   }
   self._flight = flight
@@ -209,9 +209,10 @@ function methods:_start(ask)
   return flight
 end
 
--- Waits for the fetch under way, beginning one if there is none.
+-- Waits for the fetch under way, beginning one if there is none. Returns a token
+-- or nil, an error or nil, and the fetch.
 function methods:_join(ask)
-  local ended, token, err, forced = ask.scope:wait(function(done)
+  local ended, token, err, landed = ask.scope:wait(function(done)
     local flight = self._flight or self:_start(ask)
     flight.waiting[done] = true
     flight.count = flight.count + 1
@@ -229,7 +230,14 @@ function methods:_join(ask)
   if not ended then
     return nil, scope.cancellation()
   end
-  return token, err, forced
+  return token, err, landed
+end
+
+-- Whether what a fetch brought is for this ask: one that was under way may not
+-- have known of the refusal, nor of the challenge that came with it.
+local function is_for(ask, token, flight)
+  if ask.claims and flight.claims ~= ask.claims then return false end
+  return token ~= ask.rejected or flight.force
 end
 
 --- Gives a token. Waits.
@@ -253,9 +261,8 @@ function methods:get(ask)
   local is_answer = not ask.claims
     or ask.rejected and ask.claims == self._claims
   if is_fresh and is_answer and not ask.force then return kept end
-  local token, err, forced = self:_join(ask)
-  if token and token == ask.rejected and not forced then
-    -- The fetch that was under way did not know of the refusal.
+  local token, err, flight = self:_join(ask)
+  if token and not is_for(ask, token, flight) then
     token, err = self:_join(ask)
   end
   return token, err
