@@ -283,6 +283,28 @@ describe("nginx", function()
       assert.match("%[error%][^\n]*graphsocket: [^\n]*a handler that raises", server:log())
     end)
 
+    it("that calls ngx.exit: that is an error, and nothing else ends", function()
+      for _, handler in ipairs {
+        'dict:incr("exits", 1, 0) ngx.exit(ngx.OK)',
+        'dict:incr("exits", 1, 0) ngx.thread.wait(ngx.thread.spawn(ngx.exit, ngx.OK))',
+      } do
+        start_with(handler, {
+          allow = { "ngx%.exit", "^stack traceback", "^coroutine %d", "^\t", "context: ngx.timer" };
+          init = "ngx.timer_exits = function() ngx.timer.at(0, function() ngx.exit(ngx.OK) end) end";
+          locations = { ["/exit"] = "ngx.timer_exits() ngx.exit(204)" };
+        })
+        until_shown("exits", "1")
+        assert.equal(204, select(2, server:get "/exit")) -- elsewhere it is as ever
+        sim:post("items/create", { name = "b.txt"; drive = sim.ids.shared_drive })
+        until_shown("exits", "2")
+        sim:post "items/create"
+        until_shown("notifications", "1")
+        assert.match("ngx%.exit would end every task of graphsocket in this worker: return instead", server:log())
+        server:stop()
+        server = nil
+      end
+    end)
+
     it("that blocks: the log names it, without a secret", function()
       start_with([[
         local core = require "graphsocket.core"

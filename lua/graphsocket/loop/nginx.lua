@@ -108,6 +108,23 @@ function adapter.ending()
   end
 end
 
+-- What ends a timer -----------------------------------------------------------
+
+local exit = ngx.exit
+
+-- ngx.exit ends the timer that calls it with all its light threads, in silence.
+-- In a handler that would be the pump and every task: no socket of this worker
+-- would be served any more, and no wait would end.
+local function exit_elsewhere(status)
+  if ngx.get_phase() == "timer" and ngx.ctx.is_graphsocket then
+    error("ngx.exit would end every task of graphsocket in this worker: return "
+      .. "instead", 2)
+  end
+  return exit(status)
+end
+
+ngx.exit = exit_elsewhere -- luacheck: ignore 122
+
 -- Light threads ---------------------------------------------------------------
 
 local function release(timer)
@@ -166,7 +183,7 @@ end
 ---@param seconds number
 function adapter.sleep_late(seconds)
   if ngx.get_phase() == "timer" then
-    ngx.exit(ngx.OK)
+    exit(ngx.OK)
   end
   ngx.sleep(max(seconds, 0.001))
 end
@@ -308,6 +325,7 @@ local function run(_, timer)
     return -- it comes too late, there is another
   end
   pending, current = nil, timer
+  ngx.ctx.is_graphsocket = true -- luacheck: ignore 122
   timer.ends = pump.now() + LIFETIME
   timers[timer] = true
   local ok, err = pcall(pump.run_background)
