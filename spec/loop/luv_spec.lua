@@ -42,6 +42,14 @@ describe("luv", function()
     ]])
   end)
 
+  it("lets a task wait for longer than libuv can count", function()
+    assert.equal("meanwhile\n", run [[
+      loop.spawn(loop.sleep, 1e300)
+      uv.new_timer():start(10, 0, function() print "meanwhile" uv.stop() end)
+      uv.run()
+    ]])
+  end)
+
   it("lets the main chunk wait while libuv runs the rest", function()
     assert.equal("tick\nslept\nnil\tnetwork\n", run [[
       uv.new_timer():start(1, 0, function() print "tick" end)

@@ -17,6 +17,8 @@ local uv = vim and (vim.uv or vim.loop) or require "luv"
 
 local adapter = { name = "luv", has_loop = true }
 
+local LONGEST = 1e9 -- seconds; libuv counts milliseconds in an integer
+
 local pump
 local poll, watched -- the uv_poll and its descriptor
 local timer
@@ -80,7 +82,7 @@ local function set_timer(timeout, wanted)
   timer = timer or uv.new_timer()
   -- libuv counts from the time at which its last iteration began.
   uv.update_time()
-  timer:start(math.ceil(timeout * 1000), 0, turn)
+  timer:start(math.ceil(math.min(timeout, LONGEST) * 1000), 0, turn)
   if wanted then
     timer:ref()
   else
