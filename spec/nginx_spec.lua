@@ -97,6 +97,7 @@ describe("graphsocket.nginx", function()
       ['unknown option "ttll": did you mean "ttl"'] = { ttll = 5 },
       ['unknown option "max_event": did you mean "max_events"'] = { max_event = 5 },
       ['option "ttl" must be at least 1 seconds'] = { ttl = 0 },
+      ['option "ttl" must be at most 86400 seconds'] = { ttl = math.huge },
       ['option "max_events" must be a whole number'] = { max_events = 10.5 },
       ['option "run" must be a function, got string'] = { run = "run" },
       ['option "dict" must be a string, got table'] = { dict = {} },

@@ -46,7 +46,9 @@ nginx.options = {
     required = "give the function that the owner calls, as in run = "
       .. "function(share) return client:watch(…) end",
   },
-  ttl = { type = "number", default = 15, min = 1, unit = "seconds" },
+  ttl = {
+    type = "number", default = 15, min = 1, max = 86400, unit = "seconds",
+  },
   max_events = {
     type = "number", default = 1024, min = 8, max = 1e6, integer = true,
   },

@@ -100,6 +100,24 @@ describe("a share", function()
     assert.equal(1, late.closed)
   end)
 
+  it("lets no source that raises stand in the way of the others", function()
+    local sources = {}
+    for i = 1, 3 do
+      sources[i] = own:forward(emitter.init(setmetatable({ state = i }, Source)))
+      sources[i].stats = function(self) return { state = self.state } end
+    end
+    sources[2].stats = function() error "stats raised" end
+    sources[2].close = function() error "close raised" end
+    local reported = {}
+    loop.on_error = function(err) reported[#reported + 1] = err:match "%a+ raised" end
+    finally(function() loop.on_error = nil end)
+    assert.same({ { state = 1 }, {}, { state = 3 } }, own:_stats())
+    own:_close()
+    assert.equal(1, sources[1].closed)
+    assert.equal(1, sources[3].closed)
+    assert.same({ "stats raised", "close raised" }, reported)
+  end)
+
   it("says that stats() of a source has changed, and gives it without secrets", function()
     own:forward(source)
     source:_call("state", "joined")
@@ -114,6 +132,9 @@ describe("a share", function()
     assert.same({ {} }, own:_stats())
     assert.error_matches(function() own:forward(5) end, "methods on and close.*got number")
     assert.error_matches(function() own:forward {} end, "got table")
-    assert.error_matches(function() own:forward(source, { 5 }) end, "names of events")
+    for _, events in ipairs { { 5 }, "change", 5, { change = true } } do
+      assert.error_matches(function() own:forward(source, events) end,
+        "bad argument #2 to 'forward': give a list of names of events")
+    end
   end)
 end)

@@ -198,6 +198,40 @@ describe("workers of one nginx", function()
     assert.truthy(warned[1]:find "lua_shared_dict")
   end)
 
+  it("say so, once, when a dict that others have filled lets nobody own or be rung for",
+    function()
+      local is_full = true
+      for _, name in ipairs { "safe_add", "safe_set" } do
+        local method = dict[name]
+        dict[name] = function(self, key, ...)
+          local is_ours = key == "gs:owner" or key == "gs:bell0"
+          if is_full and is_ours then return nil, "no memory" end
+          return method(self, key, ...)
+        end
+      end
+      local one = start(0, 100)
+      helper.advance(2 * INTERVAL)
+      assert.equal(2, #warned)
+      local text = table.concat(warned, "\n")
+      assert.truthy(text:find "too small, no worker can own:[^\n]*nothing else uses")
+      assert.truthy(text:find "too small, this worker hears late of events:")
+      is_full = false
+      helper.advance(INTERVAL)
+      assert.is_true(one.worker:stats().owner)
+      assert.same({ [0] = 0 }, one.worker._members:positions())
+    end)
+
+  it("go on when the program flushes its dict", function()
+    local one, two = start(0, 100), start(1, 101)
+    helper.advance(0)
+    dict._entries = {}
+    helper.advance(2 * INTERVAL)
+    shares[#shares]("change", "after")
+    helper.advance(0)
+    assert.same({ "after" }, one.got)
+    assert.same({ "after" }, two.got)
+  end)
+
   it("bear a burst that is longer than the journal", function()
     local one = start(0, 100, {
       max_events = 16,

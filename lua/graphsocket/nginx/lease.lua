@@ -61,12 +61,12 @@ local function become_owner(self)
 end
 
 local function take(self)
-  local claim = self._dict:incr(CLAIM, 1, 0)
-  if not claim then return nil end
+  local claim, err = self._dict:incr(CLAIM, 1, 0)
+  if not claim then return nil, err end
   self._value = ("%d %d"):format(self._pid, claim)
-  if self._dict:safe_add(ENTRY, self._value, self._ttl) then
-    return become_owner(self)
-  end
+  local ok, why = self._dict:safe_add(ENTRY, self._value, self._ttl)
+  if ok then return become_owner(self) end
+  return nil, why ~= "exists" and why or nil
 end
 
 local function keep(self, entry)
@@ -90,8 +90,8 @@ local function bound(self)
 end
 
 --- Renews the lease, or takes it if it is free.
----@return string|nil what happened: "taken" "kept" "lost"; nil: another owns,
----  or the dict is full
+---@return string|nil what happened: "taken" "kept" "lost"; nil: another owns
+---@return string|nil why "no memory": nobody can own, as the dict is full
 function methods:look()
   if self.state == "left" then return nil end
   local entry = self._dict:get(ENTRY)

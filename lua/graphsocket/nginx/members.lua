@@ -39,32 +39,42 @@ local function ring(self, id, value)
   end
 end
 
+-- Returns true, or nil and why if the dict is full.
+local function write_place(self)
+  local dict, id = self._dict, self._id
+  if (dict:get(COUNT) or 0) <= id then
+    local ok, err = dict:safe_set(COUNT, id + 1)
+    if not ok then return nil, err end
+  end
+  return dict:safe_set(BELL .. id, self._value, self._ttl)
+end
+
 --- Takes this worker's place, whoever has it: there is no older one with this
 --- id but one that is dead or about to exit. Who was killed has left a socket
 --- behind, which goes when its bell is rung.
 ---@param path string of its bell
+---@return boolean|nil ok
+---@return string|nil why "no memory": the dict is full; confirm() tries again
 function methods:join(path)
-  local dict = self._dict
-  local older = dict:get(BELL .. self._id)
+  local older = self._dict:get(BELL .. self._id)
   if older then ring(self, self._id, older) end
   self._value = ("%d %s"):format(self._pid, path)
-  dict:safe_set(BELL .. self._id, self._value, self._ttl)
-  if (dict:get(COUNT) or 0) <= self._id then
-    dict:safe_set(COUNT, self._id + 1)
-  end
+  return write_place(self)
 end
 
 --- Confirms the place, unless a newer worker has it.
+---@return boolean|nil ok
+---@return string|nil why "no memory": the dict is full
 function methods:confirm()
-  if not self._value then return end
+  if not self._value then return true end
   local dict, key = self._dict, BELL .. self._id
   local value = dict:get(key)
+  if not value then return write_place(self) end
   if value == self._value then
     dict:expire(key, self._ttl)
     dict:expire(READ .. self._id, self._ttl)
-  elseif not value then
-    dict:safe_set(key, self._value, self._ttl)
   end
+  return true
 end
 
 --- Leaves the place, unless a newer worker has it.

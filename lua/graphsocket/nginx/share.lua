@@ -6,6 +6,7 @@
 
 local errors = require "graphsocket.errors"
 local json = require "graphsocket.json"
+local loop = require "graphsocket.loop"
 local portable = require "graphsocket.nginx.portable"
 
 local unpack = table.unpack or unpack
@@ -116,11 +117,14 @@ local function check_source(source, level)
 end
 
 local function check_events(events, level)
-  for _, event in ipairs(type(events) == "table" and events or { events }) do
-    if type(event) ~= "string" then
-      error("bad argument #2 to 'forward': give a list of names of events",
-        level + 1)
-    end
+  local is_list = type(events) == "table"
+    and (events[1] ~= nil or next(events) == nil)
+  for _, event in ipairs(is_list and events or {}) do
+    is_list = is_list and type(event) == "string"
+  end
+  if not is_list then
+    error("bad argument #2 to 'forward': give a list of names of events",
+      level + 1)
   end
 end
 
@@ -153,13 +157,17 @@ function methods:forward(source, events)
   return source
 end
 
+local function stats_of(source)
+  return type(source.stats) == "function" and source:stats()
+end
+
 --- For the owner: what the sources say of themselves.
 ---@return table[]
 function methods:_stats()
   local list = {}
   for i, source in ipairs(self._sources) do
-    list[i] = type(source.stats) == "function"
-      and portable.copy(source:stats()) or {}
+    local ok, stats = loop.call(stats_of, source)
+    list[i] = ok and portable.copy(stats) or {}
   end
   return list
 end
@@ -169,7 +177,7 @@ function methods:_close()
   self._is_over = true
   local sources = self._sources
   self._sources = {}
-  for i = #sources, 1, -1 do sources[i]:close() end
+  for i = #sources, 1, -1 do loop.call(sources[i].close, sources[i]) end
 end
 
 return share

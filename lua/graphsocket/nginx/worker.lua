@@ -42,11 +42,11 @@ function worker.new(host, values, target)
     _has_joined = false,
     _host = host,
     _interval = values.interval,
-    _is_full = false, -- the log has been told that the dict is too small
     _is_over = false,
     _last_error = nil,
     _rings = false,   -- the others will be rung for in the next turn
     _takeover = nil,  -- timer: the lease of another runs out
+    _told = {},       -- what the log has been told of a dict that is too small
   }, metatable)
   self._lease = lease.new(host.dict, host.pid, values.ttl)
   self._journal = journal.new(host.dict, values.max_events)
@@ -69,6 +69,15 @@ function methods:_note_error(err)
   self._last_error = errors.redact(err)
 end
 
+-- Tells the log, once, what comes of a dict that is too small.
+local function tell_small(self, what)
+  if self._told[what] then return end
+  self._told[what] = true
+  self._host.warn(("graphsocket.nginx: the shared dict is too small, %s: give it "
+    .. "more memory (lua_shared_dict), or one that nothing else uses")
+    :format(what))
+end
+
 -- Publishing ------------------------------------------------------------------
 
 local function ring(self)
@@ -84,12 +93,7 @@ local function ring_soon(self)
 end
 
 local function too_small(self)
-  if not self._is_full then
-    self._is_full = true
-    self._host.warn("graphsocket.nginx: the shared dict is too small, events "
-      .. "are dropped: give it more memory (lua_shared_dict); stats() counts "
-      .. "them")
-  end
+  tell_small(self, "events are dropped (stats() counts them)")
   return nil, errors.new {
     kind = "state", code = "dictFull",
     message = "the shared dict is too small for the event",
@@ -124,12 +128,19 @@ end
 -- Held, so that the loop runs and hears the bell.
 local function join(self)
   loop.hold(self)
-  if self._has_joined then return self._members:confirm() end
-  local path, err = self._host.bell(function() self:on_bell() end)
-  if not path then return self:_note_error(err) end
-  self._members:join(path)
-  self._members:note(self._journal:last())
-  self._has_joined = true
+  local has_place
+  if self._has_joined then
+    has_place = self._members:confirm()
+  else
+    local path, err = self._host.bell(function() self:on_bell() end)
+    if not path then return self:_note_error(err) end
+    has_place = self._members:join(path)
+    self._members:note(self._journal:last())
+    self._has_joined = true
+  end
+  if not has_place then
+    tell_small(self, "this worker hears late of events")
+  end
 end
 
 -- The supervisor is too coarse for the lease of an owner that has crashed.
@@ -158,7 +169,9 @@ end
 function methods:look()
   if self._is_over then return end
   join(self)
-  on_lease(self, self._lease:look())
+  local what, why = self._lease:look()
+  if why then tell_small(self, "no worker can own") end
+  on_lease(self, what)
   self._delivery:wake()
 end
 
