@@ -100,4 +100,23 @@ describe("what is missing is named with its package:", function()
     assert.equal(1, code)
     assert.matches("\n  HTTP +libcurl4%-openssl%-dev | libcurl%-devel | curl%-dev | curl\n", err)
   end)
+
+  -- In Debian 13, other packages still mention luajit2: to "apt-cache show" it is none, and no error.
+  it("what apt can install, where a name is only mentioned", function()
+    local bin = folder .. "/bin"
+    assert(lfs.mkdir(bin))
+    for name, script in pairs {
+      ["apt-cache"] = '[ "$*" != "madison libluajit-5.1-dev" ] || echo "$2 | 2.1.0 | a mirror"',
+      ["apt-get"] = "exit 0", id = "echo 0",
+    } do
+      helper.write(("%s/%s"):format(bin, name), "#!/bin/sh\n" .. script .. "\n")
+      assert.equal(0, (helper.run { "chmod", "755", ("%s/%s"):format(bin, name) }))
+    end
+    local code, out, err = helper.run { "scripts/setup", "luajit", env = {
+      PATH = bin .. ":" .. os.getenv "PATH", PKG_CONFIG_LIBDIR = "/nonexistent", PKG_CONFIG_PATH = "",
+    } }
+    assert.equal(1, code)
+    assert.matches("\n  libluajit%-5%.1%-dev +LuaJIT headers\n", out)
+    assert.matches("setup: still missing after apt:", err, 1, true)
+  end)
 end)
