@@ -70,6 +70,7 @@ build = {
         "csrc/proxy_probe.c",
         "csrc/queue.c",
         "csrc/reach.c",
+        "csrc/remains.c",
         "csrc/report.c",
         "csrc/resolve.c",
         "csrc/signals.c",

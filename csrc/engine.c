@@ -293,12 +293,12 @@ static bool engine_begin(gs_engine *engine) {
   engine->connections.user = engine;
   engine->connections.means.tls = gs_tls_cache_new();
   engine->http = gs_http_new(&engine->loop, engine_on_response, engine);
-  engine->clockwatch =
-      gs_clockwatch_start(&engine->loop, engine_on_clock, engine);
   if (!engine->connections.means.tls || !engine->http) return false;
   engine->connections.means.websockets =
       gs_websocket_context_new(&engine->loop, text, size);
   if (!engine->connections.means.websockets) return false;
+  engine->clockwatch =
+      gs_clockwatch_start(&engine->loop, engine_on_clock, engine);
   *text = '\0';
   return true;
 }

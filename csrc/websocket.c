@@ -21,6 +21,7 @@
 
 #include "closing.h"
 #include "errors.h"
+#include "remains.h"
 #include "tls.h"
 
 #if LWS_LIBRARY_VERSION_NUMBER < 4001000
@@ -53,6 +54,7 @@ struct gs_websocket_context {
   websocket_group *groups;
   gs_upgrades upgrades;
   int callback_depth; /* > 0: libwebsockets is on the stack */
+  gs_remains remains;
 };
 
 struct gs_websocket {
@@ -253,18 +255,6 @@ static int websocket_on_dialed(gs_websocket *websocket, struct lws *wsi,
   }
 }
 
-static void websocket_on_orphan_close(uv_handle_t *handle) { free(handle); }
-
-/* websocket_close_orphan closes |handle| if it polls for |wsi| (NULL: any),
- * which is gone: libwebsockets 4.1 forgets it where a connect fails at once,
- * and sometimes where a connection breaks. */
-static void websocket_close_orphan(uv_handle_t *handle, void *wsi) {
-  if (handle->type == UV_POLL && (!wsi || handle->data == wsi) &&
-      !uv_is_closing(handle)) {
-    uv_close(handle, websocket_on_orphan_close);
-  }
-}
-
 static int websocket_on_lws(struct lws *wsi, enum lws_callback_reasons reason,
                             void *user, void *in, size_t len) {
   gs_websocket *websocket = wsi ? lws_wsi_user(wsi) : NULL;
@@ -284,7 +274,8 @@ static int websocket_on_lws(struct lws *wsi, enum lws_callback_reasons reason,
     } else {
       websocket_end(websocket, GS_ERR_NETWORK, "the connection was dropped");
     }
-    if (websocket->dialing) uv_walk(context->loop, websocket_close_orphan, wsi);
+    /* 4.1 forgets its handle where a connect fails at once. */
+    if (websocket->dialing) gs_remains_close_handles(context->loop, wsi);
     if (!websocket->held) websocket_free(websocket);
     return 0;
   }
@@ -349,6 +340,7 @@ gs_websocket_context *gs_websocket_context_new(uv_loop_t *loop, char *text,
   context->lws = lws_create_context(&info);
   sigaction(SIGPIPE, &on_pipe, NULL);
   pthread_mutex_unlock(&library_lock);
+  gs_remains_note(&context->remains, loop);
   if (context->lws) return context;
   free(context);
   snprintf(text, text_size,
@@ -357,16 +349,25 @@ gs_websocket_context *gs_websocket_context_new(uv_loop_t *loop, char *text,
   return NULL;
 }
 
-void gs_websocket_context_stop(gs_websocket_context *context) {
+/* websocket_destroy_lws begins to end it, and frees it the second time. */
+static void websocket_destroy_lws(gs_websocket_context *context) {
   pthread_mutex_lock(&library_lock);
   lws_context_destroy(context->lws);
   pthread_mutex_unlock(&library_lock);
 }
 
+void gs_websocket_context_stop(gs_websocket_context *context) {
+  gs_remains_hold(&context->remains);
+  websocket_destroy_lws(context);
+}
+
 void gs_websocket_context_free(gs_websocket_context *context) {
   if (!context) return;
-  gs_websocket_context_stop(context); /* the second time frees */
-  uv_walk(context->loop, websocket_close_orphan, NULL);
+  websocket_destroy_lws(context);
+  /* 4.1 forgets handles of some connections that break, 4.3 to close the
+   * descriptor that it is woken by. */
+  gs_remains_close_handles(context->loop, NULL);
+  gs_remains_close(&context->remains);
   while (context->groups) {
     websocket_group *group = context->groups;
     context->groups = group->next;
@@ -472,18 +473,18 @@ gs_websocket *gs_websocket_dial(gs_websocket_context *context,
       .alpn = "http/1.1", /* the service fails over h2 */
       .userdata = websocket,
       .retry_and_idle_policy = &no_keepalive,
-      .pwsi = &websocket->wsi,
   };
   websocket->dialing = websocket->held = true;
   errno = 0;
   struct lws *wsi = lws_client_connect_via_info(&info);
   *sys_errno = errno;
   websocket->dialing = websocket->held = false;
-  if (wsi) return websocket;
-  /* Whether libwebsockets still holds a half-made connection, whose end will
-   * be told by WSI_DESTROY, is known only from its having made one. */
+  if (wsi) return websocket->wsi = wsi, websocket;
+  /* 4.3 closes the handle first and then tells of the end, by WSI_DESTROY. */
   websocket->ended = true;
-  if (!websocket->wsi) websocket_free(websocket);
+  if (!websocket->wsi || !gs_remains_closing(context->loop, websocket->wsi)) {
+    websocket_free(websocket);
+  }
   return NULL;
 }
 

@@ -62,8 +62,8 @@ typedef struct gs_websocket_options {
   const char *headers;   /* "Name: value\r\n"..., Host included */
 } gs_websocket_options;
 
-/* gs_websocket_context_new makes the libwebsockets context on |loop|. Returns
- * NULL with one line in |text|. */
+/* gs_websocket_context_new makes the libwebsockets context on |loop|, on which
+ * nothing polls yet. Returns NULL with one line in |text|. */
 GS_NODISCARD gs_websocket_context *gs_websocket_context_new(uv_loop_t *loop,
                                                             char *text,
                                                             size_t text_size);
