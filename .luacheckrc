@@ -8,6 +8,7 @@ exclude_files = { "**/node_modules", "build", ".luarocks", "lua_modules" }
 files["lua/graphsocket/loop/nginx.lua"] = { read_globals = { "ngx" } }
 files["lua/graphsocket/nginx.lua"] = { read_globals = { "ngx" } }
 files["lua/graphsocket/nginx/**"] = { read_globals = { "ngx" } }
+files["bench/clients/measure.lua"] = { read_globals = { "ngx" } }
 files["examples/openresty/**"] = { globals = { "ngx" } }
 files["examples/loops/neovim.lua"] = { read_globals = { "vim" } }
 files["spec"] = { std = "+busted" }

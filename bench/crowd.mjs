@@ -25,7 +25,7 @@ function* messages(bytes) {
 
 /** Milliseconds since the end of all, in order, as a few figures. */
 function spread(attempts) {
-  const times = attempts.toSorted((a, b) => a - b);
+  const times = [...attempts].sort((a, b) => a - b);
   const at = (share) => times[Math.min(times.length - 1, Math.floor(times.length * share))];
   const buckets = new Map();
   for (const time of times) {

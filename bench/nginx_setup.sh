@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154  # coproc sets server_PID
-# For bench/nginx*: nginx of one worker whose socket takes numbered events from
+# For bench/nginx* and clients/nginx: nginx of one worker whose socket takes numbered events from
 # bench/server.mjs, and what it had of them. To be sourced in the project's folder.
 
 tree=$PWD
@@ -9,7 +9,7 @@ started=()
 stop() {
   for pid in "${started[@]}"; do kill -QUIT "$pid" 2>/dev/null || true; done
   wait "${started[@]}" 2>/dev/null || true
-  kill "$server_PID" 2>/dev/null || true
+  [ -z "${server_PID:-}" ] || kill "$server_PID" 2>/dev/null || true
   rm -rf "$folder"
 }
 trap stop EXIT
@@ -37,7 +37,7 @@ http {
   access_log off;
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
   uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-  lua_package_path "$tree/lua/?.lua;$tree/lua/?/init.lua;;";
+  lua_package_path "$tree/lua/?.lua;$tree/lua/?/init.lua;$tree/?.lua;;";
   lua_package_cpath "$tree/build/luajit/?.so;;";
   lua_shared_dict bench 1m;
   init_worker_by_lua_block { $2 }

@@ -11,10 +11,16 @@ local memory, report = measure.memory, measure.report
 local mode, url, count, ca_file = arg[1], arg[2], tonumber(arg[3]), arg[4]
 local options = { force_new = true, reconnection = false, ca_file = ca_file }
 
+local function connect()
+  local socket = socketio.connect(url, options)
+  if not options.reconnection then socket:on("connect_error", measure.fail) end
+  return socket
+end
+
 local modes = {}
 
 function modes.burst()
-  local socket, received = socketio.connect(url, options), 0
+  local socket, received = connect(), 0
   local cpu, wall
   socket:on("connect", function()
     cpu, wall = os.clock(), core.now()
@@ -31,7 +37,7 @@ function modes.burst()
 end
 
 function modes.latency()
-  local socket, samples = socketio.connect(url, options), {}
+  local socket, samples = connect(), {}
   socket:on("connect", function() socket:emit "go" end)
   socket:on("notification", function(sent)
     samples[#samples + 1] = core.now() * 1e6 - tonumber(sent) / 1e3
@@ -53,7 +59,7 @@ local function join_all(each, done)
   local function open()
     if made == count then return end
     made = made + 1
-    local socket = socketio.connect(url, options)
+    local socket = connect()
     each(socket)
     socket:once("connect", function()
       joined = joined + 1
@@ -78,13 +84,14 @@ end
 local HOT = 3000 -- events
 
 function modes.hot()
-  join_all(nothing, function(_, socket)
+  join_all(nothing, function(fields, socket)
     local received, cpu = 0, nil
     socket:on("notification", function()
       received = received + 1
       if received == 1 then cpu = os.clock() end
       if received <= HOT then return end
-      report { cpu_us = (os.clock() - cpu) / HOT * 1e6 }
+      fields.cpu_us = (os.clock() - cpu) / HOT * 1e6
+      report(fields)
     end)
     socket:emit "go"
   end)
@@ -136,4 +143,4 @@ function modes.crowd()
 end
 
 modes[mode]()
-loop.run()
+if not measure.is_nginx then loop.run() end

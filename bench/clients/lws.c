@@ -1,8 +1,10 @@
 /* A lower bound: libwebsockets' own websocket client on a libuv loop, which
  * only counts messages. It decodes and calls nothing.
  *
- *   lws burst http://127.0.0.1:PORT COUNT */
+ *   lws burst http://127.0.0.1:PORT COUNT
+ *   lws burst https://localhost:PORT COUNT CA */
 #include <libwebsockets.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -59,23 +61,28 @@ int main(int argc, char **argv) {
       {.name = NULL}};
   if (argc < 4) return 2;
   count = strtol(argv[3], NULL, 10);
+  bool tls = argc > 4;
+  const char *host = tls ? "localhost" : "127.0.0.1";
   uv_loop_t loop;
   uv_loop_init(&loop);
   void *loops[] = {&loop};
   struct lws_context_creation_info info = {.port = CONTEXT_PORT_NO_LISTEN,
                                            .protocols = protocols,
                                            .options = LWS_SERVER_OPTION_LIBUV,
+                                           .client_ssl_ca_filepath = argv[4],
                                            .foreign_loops = loops,
                                            .pt_serv_buf_size = 65536};
+  if (tls) info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
   lws_set_log_level(0, NULL);
   struct lws_context *context = lws_create_context(&info);
   struct lws_client_connect_info to = {
       .context = context,
-      .address = "127.0.0.1",
+      .address = host,
       .port = (int)strtol(strrchr(argv[2], ':') + 1, NULL, 10),
       .path = "/socket.io/?EIO=4&transport=websocket",
-      .host = "127.0.0.1",
-      .origin = "127.0.0.1",
+      .host = host,
+      .origin = host,
+      .ssl_connection = tls ? LCCSCF_USE_SSL : 0,
       .local_protocol_name = "bench"};
   if (!context || !lws_client_connect_via_info(&to)) return 1;
   return uv_run(&loop, UV_RUN_DEFAULT);

@@ -87,13 +87,13 @@ const HOT = 3000; // events
 function hot() {
   joinAll(
     () => {},
-    (_, socket) => {
+    (fields, socket) => {
       let received = 0;
       let cpu;
       socket.on("notification", () => {
         received++;
         if (received === 1) cpu = process.cpuUsage();
-        if (received > HOT) report({ cpu_us: cpuUs(cpu) / HOT });
+        if (received > HOT) report({ ...fields, cpu_us: cpuUs(cpu) / HOT });
       });
       socket.emit("go");
     },
