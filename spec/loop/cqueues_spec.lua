@@ -73,6 +73,25 @@ describe("cqueues", function()
     ]])
   end)
 
+  it("hands on what comes when the handler before was lost with its controller", function()
+    assert.equal("lost\nnext\nlast\n", run [[
+      local queue = loop.queue()
+      cq:wrap(function()
+        queue:push(function() print "lost" loop.sleep(3600) end)
+        queue:push(function() print "next" end)
+        loop.sleep(3600)
+      end)
+      for _ = 1, 3 do assert(cq:step(0.05)) end
+      cq:close()
+      cq = cqueues.new()
+      cq:wrap(function()
+        queue:push(function() print "last" end)
+        loop.run()
+      end)
+      drive()
+    ]])
+  end)
+
   it("waits in a controller though another one is not run any more", function()
     assert.equal("waited\nresponse\n", run [[
       cq:wrap(function() loop.sleep(3600) end)

@@ -229,6 +229,30 @@ describe("nginx", function()
     until_shown("notifications", "1")
   end)
 
+  it("says what to do when nginx gives no timer, and works when it does", function()
+    start {
+      init_worker = [[
+        local every, refuses = ngx.timer.every, true
+        function ngx.timer.every(...)
+          if refuses then return nil, "too many pending timers" end
+          return every(...)
+        end
+        package.loaded.mend = function() refuses = false end
+      ]];
+      locations = {
+        ["/mend"] = "require 'mend' ()";
+        ["/sleep"] = PRELUDE .. [[
+          local ok, why = pcall(loop.sleep, 0.001)
+          ngx.print(ok and "slept" or why)
+        ]];
+      };
+    }
+    assert.equal("nginx gives graphsocket no timer (too many pending timers): raise lua_max_pending_timers",
+      (server:get "/sleep"))
+    server:get "/mend"
+    assert.equal("slept", (server:get "/sleep"))
+  end)
+
   it("works without a socket to be woken by, if slowly", function()
     start {
       allow = { "worker_connections are not enough", "no wake socket" };

@@ -366,7 +366,12 @@ end
 function adapter.start(new_pump)
   pump = new_pump
   if not supervised_at then
-    assert(ngx.timer.every(adapter.SUPERVISE, supervise))
+    -- Without it nobody would try again: whoever needs the loop is told.
+    local ok, why = ngx.timer.every(adapter.SUPERVISE, supervise)
+    if not ok then
+      error(("nginx gives graphsocket no timer (%s): raise "
+        .. "lua_max_pending_timers"):format(why), 0)
+    end
     supervised_at = core.now()
   end
   local timer = {

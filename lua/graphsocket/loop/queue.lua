@@ -4,6 +4,7 @@
 -- The task lives as long as there is something to run, so a burst costs one
 -- coroutine and one protected call. A function may wait: those behind it wait
 -- too, everything else goes on. An error is reported and the next function runs.
+-- So it does when the host has closed what the task lived in (homes.lua).
 
 local Queue = {}
 Queue.__index = Queue
@@ -41,7 +42,7 @@ end
 -- Runs drain; an interrupt goes through it, and must leave the queue usable.
 local function run(self)
   local ok, err = pcall(drain_to_the_end, self)
-  self._busy = false
+  self._task = nil
   if not ok then error(err, 0) end
 end
 
@@ -57,9 +58,9 @@ function Queue:push(fn, ...)
   else
     items[at + 1], items[at + 2] = PACKED, { n = select("#", ...), ... }
   end
-  if not self._busy then
-    self._busy = true
-    self._spawn(run, self)
+  local task = self._task
+  if not task or task:is_lost() then
+    self._task = self._spawn(run, self)
   end
 end
 
@@ -69,7 +70,7 @@ function Queue:size()
   return math.floor((self._last - self._first) / 3)
 end
 
----@param spawn function loop.spawn
+---@param spawn function loop.spawn: returns the task
 ---@param call function loop.call: protected, reports errors
 ---@param stopwatch nil|fun(): table|nil what looks after the time of each function:
 ---  now() -> number, check(number, first argument)
@@ -78,7 +79,7 @@ local function new(spawn, call, stopwatch)
     _items = {}, -- three slots a function, from _first up to below _last
     _first = 1,
     _last = 1,
-    _busy = false, -- a task runs drain, or is about to
+    _task = nil, -- runs drain, or is about to
     _spawn = spawn,
     _call = call,
     _stopwatch = stopwatch,

@@ -41,6 +41,12 @@ function Task:await(timeout)
   return unwrap(self._end:await(timeout))
 end
 
+--- Whether it will never end, as the host has closed what it lived in.
+---@return boolean
+function Task:is_lost()
+  return self._home ~= nil and homes.is_lost(self._home)
+end
+
 local function finish(task, ok, ...)
   homes.leave(task._home)
   by_coroutine[task.co] = nil
