@@ -155,7 +155,8 @@ const char *gs_http_answer_doing(const gs_http_request *request) {
 
 /* answer_is_head tells whether the header of an answer is coming. libcurl
  * before 8.6 calls it "out of memory" that a line of it is longer than 100 KiB,
- * which is the likelier thing there. */
+ * which is the likelier thing there. Later ones say that it is too large, and
+ * so of more than 5,000 lines. */
 static bool answer_is_head(const gs_http_request *request) {
   return request->phase == GS_HTTP_BODY && !request->headers_done;
 }
@@ -294,7 +295,8 @@ void gs_http_answer_judge(gs_http_request *request, CURLcode code) {
       break;
     case GS_ERR_TOO_BIG:
       gs_http_request_fail(request, error,
-                           "a line of the answer's header is too long");
+                           "the header of the answer is larger than libcurl "
+                           "takes");
       break;
     case GS_ERR_TLS:
       answer_judge_tls(request, code, words);

@@ -150,10 +150,10 @@ local frames = {
   { name = "what does not inflate"; after = "connection"; opts = OFFERED;
     script = deflated(frame { hex = ("ff"):rep(200); opcode = 1; rsv = 4 });
     answer = BAD_FRAME },
-  -- libwebsockets has no way to refuse it: 4.1 takes the mask off, wrongly.
+  -- libwebsockets 4.1 takes the mask off, wrongly, and Engine.IO knows no such packet; 4.3 refuses the frame.
   { name = "a masked frame";
     script = { frame { text = "9"; mask = "80000000" } };
-    answer = ends("protocol", "unknown packet type") },
+    answer = ends "protocol" },
   { name = "a reserved bit";
     script = { frame { text = "2"; rsv = 2 } };
     answer = BAD_FRAME },
@@ -293,7 +293,7 @@ local graph = {
     answer = LONG_HEAD },
   { name = "HTTP: a header line without end";
     script = { HEAD, { send = OK .. "X: " }, { fill = 64 * MIB }, { hang = true } };
-    answer = fails("protocol", "a line of the answer's header is too long") },
+    answer = LONG_HEAD },
   { name = "HTTP: interim answers without end";
     script = { HEAD, forever { send = ("HTTP/1.1 100 Continue\r\nX: y\r\n\r\n"):rep(1000) } };
     answer = LONG_HEAD },

@@ -62,7 +62,8 @@ describe("a process", function()
   local function run(source)
     local script = helper.lua(PRELUDE .. source, arguments())
     local code = script:wait()
-    assert.equal("", script:err())
+    -- LuaJIT of 2025 tells of errors in finalizers by itself.
+    assert.equal("", (script:err():gsub("ERROR in finalizer:[^\n]*: finalizer\n", "")))
     assert.equal(0, code, script:out())
     return script:out()
   end
@@ -212,7 +213,7 @@ describe("a process", function()
   describe("whose garbage collector", function()
     it("meets errors in finalizers goes on", function()
       local out = run [[
-        -- Lua 5.4 warns, the others raise in whatever code runs just then.
+        -- Lua 5.4 warns, LuaJIT of 2025 prints, the others raise in whatever code runs just then.
         local reported = 0
         graphsocket.on_error = function(err)
           assert(tostring(err):find("finalizer", 1, true), err)
