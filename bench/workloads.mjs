@@ -9,7 +9,7 @@ const lua = (interpreter, build) => ({
 
 /**
  * Those that only read (frames, wslay, lws) are bounds, not clients, and plain
- * if they have no TLS; those that are slow get less; that in nginx takes part in
+ * if they are a burst's alone, without TLS; those that are slow get less; that in nginx takes part in
  * the workloads that say so.
  */
 export const CLIENTS = {
@@ -64,7 +64,7 @@ const hot = (count, fields) => ({
   count,
   server: ["latency", 1000, 0],
   fields,
-  without: ["bound", "slow"],
+  without: ["plain", "slow"],
 });
 
 /** All join, all get events and a heartbeat, all are cut off and come back. */
@@ -118,7 +118,7 @@ export const WORKLOADS = {
     count: 2000,
     server: ["idle", 0, 0],
     fields: ["kb", "connect_us"],
-    without: ["bound", "slow"],
+    without: ["plain", "slow"],
     tls: true,
   },
   "hot-10": hot(10, ["cpu_us"]),

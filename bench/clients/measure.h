@@ -1,4 +1,4 @@
-/* What the two bounds measure of themselves. */
+/* What the bounds measure of themselves. */
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
 
@@ -17,6 +17,18 @@ static double wall_us(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+/* resident_kb returns the resident memory of the process. */
+static inline long resident_kb(void) {
+  char line[128];
+  long kb = 0;
+  FILE *file = fopen("/proc/self/status", "r");
+  while (file && fgets(line, sizeof line, file)) {
+    if (sscanf(line, "VmRSS: %ld", &kb) == 1) break;
+  }
+  if (file) fclose(file);
+  return kb;
 }
 
 /* report prints the costs of |count| messages since |cpu| and |wall|. */
