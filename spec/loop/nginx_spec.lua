@@ -268,10 +268,15 @@ describe("nginx", function()
           return socket
         end
         package.loaded.mend = function() fails = false end
+        graphsocket.spawn(function()
+          loop.sleep(0.0009) -- less than nginx can sleep
+          dict:set("slept", "shortly")
+        end)
       ]];
       locations = { ["/mend"] = "require 'mend' ()" };
     }
     until_shown("state", "joined")
+    until_shown("slept", "shortly")
     assert.match("%[warn%][^\n]*graphsocket: no wake socket %(worker_connections", server:log())
     server:get "/mend"
     sim:post "items/create"

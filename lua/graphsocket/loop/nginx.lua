@@ -238,7 +238,7 @@ local function wait_without_socket(timer, why, timeout)
     timer.has_warned = true
     warn("no wake socket (", why, "), events are looked for once a second")
   end
-  ngx.sleep(min(timeout or huge, 1))
+  ngx.sleep(max(0.001, min(timeout or huge, 1))) -- less is ngx.sleep(0)
 end
 
 local function set_alarm(timer, source, seconds)

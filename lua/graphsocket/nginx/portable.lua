@@ -28,7 +28,7 @@ local OF_ERROR = {
   "phase",
 }
 
---- Deeper than anything that JSON brings; a table may contain itself.
+--- Deeper than anything that JSON brings.
 local MAX_DEPTH = 100
 
 --- An error object as a plain table; anything else as it is.
@@ -63,21 +63,24 @@ end
 
 local copy
 
-local function copy_table(value, depth)
-  if depth > MAX_DEPTH then return nil end
+-- |above|: the tables that this one is in; one that is in itself is left out.
+local function copy_table(value, depth, above)
+  if depth > MAX_DEPTH or above[value] then return nil end
   if errors.is(value) then value = portable.error(value) end
+  above[value] = true
   local plain = {}
   for key, inner in pairs(value) do
-    if is_kept(key) then plain[key] = copy(inner, key, depth) end
+    if is_kept(key) then plain[key] = copy(inner, key, depth, above) end
   end
+  above[value] = nil
   return json.is_array(value) and json.array(plain) or plain
 end
 
-function copy(value, name, depth)
+function copy(value, name, depth, above)
   local kind = type(value)
   if kind == "string" then return plain_text(value, name) end
   if kind == "number" then return finite(value) end
-  if kind == "table" then return copy_table(value, depth + 1) end
+  if kind == "table" then return copy_table(value, depth + 1, above) end
   if kind == "boolean" or value == json.null then return value end
 end
 
@@ -85,7 +88,7 @@ end
 ---@param value any
 ---@return any
 function portable.copy(value)
-  return copy(value, nil, 0)
+  return copy(value, nil, 0, {})
 end
 
 return portable
