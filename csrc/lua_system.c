@@ -193,7 +193,8 @@ static int lgs_process_new(lua_State *L) {
 
 /* process:read() returns what was printed since the last call, on stdout and on
  * stderr, and the exit code once the command has ended (-1: unknown). It never
- * waits. */
+ * waits. Of what was printed at once, LGS_PROCESS_OUTPUT bytes at most are
+ * returned, and the rest may be lost. */
 static int lgs_process_read(lua_State *L) {
   gs_process **process = luaL_checkudata(L, 1, LGS_PROCESS);
   int code = 0;
@@ -202,11 +203,8 @@ static int lgs_process_read(lua_State *L) {
   gs_buf *errors = lgs_new_buf(L, LGS_PROCESS_OUTPUT);
   bool ended = gs_process_ended(*process, &code);
   int err = gs_process_read(*process, out, errors);
-  if (err) {
-    return luaL_error(L, "%s",
-                      err == GS_ERR_TOO_BIG
-                          ? "the command printed more than can be taken"
-                          : gs_error_text(err));
+  if (err && err != GS_ERR_TOO_BIG) {
+    return luaL_error(L, "%s", gs_error_text(err));
   }
   lgs_push_buf(L, out);
   lgs_push_buf(L, errors);
