@@ -1,6 +1,7 @@
 /* What a command needs of the system and Lua's own library lacks: signals, its
  * standard descriptors, its terminal, its service manager. */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
@@ -131,6 +132,19 @@ static int lgs_poll_any(lua_State *L) {
   return 1;
 }
 
+/* core.open_standard() puts /dev/null in the place of each standard descriptor
+ * that is closed: else whatever is opened next is given its number, and what
+ * this program and its commands print goes there. It is opened for reading
+ * alone, so that the input is at its end, and a write fails as it did. */
+static int lgs_open_standard(lua_State *L) {
+  (void)L;
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+    /* The lowest number that is free: that of |fd|. */
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0) break;
+  }
+  return 0;
+}
+
 /* core.read(fd) reads what is there, 64 KiB at most; waits if nothing is.
  * Returns a string, "" at the end, or nil, message. */
 static int lgs_read(lua_State *L) {
@@ -178,6 +192,7 @@ static const luaL_Reg functions[] = {
     {"signal_next", lgs_signal_next},
     {"signal_raise", lgs_signal_raise},
     {"poll_any", lgs_poll_any},
+    {"open_standard", lgs_open_standard},
     {"read", lgs_read},
     {"terminal", lgs_terminal},
     {"notify", lgs_notify},

@@ -7,6 +7,7 @@
 -- so it must not require anything slow on top.
 
 local environment = require "graphsocket.cli.environment"
+local exit = require "graphsocket.cli.exit"
 local graph = require "graphsocket.cli.graph"
 local options = require "graphsocket.options"
 local token = require "graphsocket.cli.token"
@@ -68,11 +69,25 @@ local function name_options(command)
   end
 end
 
+-- What argparse would print, and end with 0 whether it arrives or not.
+local function print_and_end(content)
+  local ok, message = io.stdout:write(content, "\n")
+  if ok then ok, message = io.stdout:flush() end
+  if ok then os.exit(exit.OK) end
+  io.stderr:write("graphsocket: standard output: ", message, "\n")
+  os.exit(exit.FAILED)
+end
+
+local function add_help(command)
+  command:add_help { action = function() print_and_end(command:get_help()) end }
+end
+
 local function add_command(parser, name)
   local module = require("graphsocket.cli.commands." .. name)
   local command = parser:command(name, module.description)
   command:summary(module.summary)
   command:help_max_width(80)
+  add_help(command)
   module.arguments(command)
   if not module.has_own_output then output_options(command) end
   own_options_first(command)
@@ -90,10 +105,10 @@ function arguments.parser()
   local parser = argparse("graphsocket", DESCRIPTION, EPILOG)
   parser:command_target "command"
   parser:help_max_width(80)
+  add_help(parser)
   parser:require_command(true)
   parser:flag("--version", "Print the version."):action(function()
-    print("graphsocket " .. require("graphsocket.core").version)
-    os.exit(0)
+    print_and_end("graphsocket " .. require("graphsocket.core").version)
   end)
   local commands = {}
   for _, name in ipairs(arguments.COMMANDS) do
@@ -120,22 +135,33 @@ local function targets(command)
   return known
 end
 
--- The nearest option, where argparse has found none: it looks one letter far.
+-- What may have been meant by an unknown option, where argparse does not see
+-- it: it looks one letter far, and knows no option of a command before that.
 local function suggestion(message, command)
-  local wrong = message:match("^unknown option '(%-%-[^']+)'$")
-  if not wrong or not command then return "" end
+  local wrong = message:match("^unknown option '(%-[^']+)'")
+  if not wrong or not command then return nil end
   local names = {}
   for _, option in ipairs(command._options) do
     for _, alias in ipairs(option._aliases) do names[alias] = true end
   end
-  local near = options.nearest(wrong, names)
-  return near and (": did you mean '%s'?"):format(near) or ""
+  if names[wrong] then
+    return (": give it after the command, as in graphsocket %s %s")
+      :format(command._name, wrong)
+  end
+  local near = wrong:find("^%-%-") and options.nearest(wrong, names)
+  return near and (": did you mean '%s'?"):format(near)
 end
 
 -- argparse's error as one line that says where to look.
 local function explain(message, name, command)
+  local number = message:match("^unknown option '(%-[%d.][^']*)'")
+  if number then
+    message = ("'%s' looks like an option: a value that begins with - is given "
+      .. "as in --timeout=%s"):format(number, number)
+  end
+  local better = suggestion(message, command)
+  if better then message = message:match "^[^\n]*" .. better end
   message = message:gsub("\nDid you mean", ": did you mean")
-  message = message .. suggestion(message, command)
   message = message:gsub("%c", " ")
   if message == "a command is required" then
     message = message .. ": " .. table.concat(arguments.COMMANDS, ", ")

@@ -22,6 +22,7 @@ function cli.main(words)
     io.stderr:write(tostring(core), "\n")
     os.exit(1)
   end
+  core.open_standard()
   local exit = require "graphsocket.cli.exit"
   local values, message = require("graphsocket.cli.arguments").parse(words)
   if not values then
