@@ -103,7 +103,7 @@ function proxy.find(scheme, host, option)
   end
   local parsed, message = proxy.parse(text)
   if not parsed then
-    return nil, ("the proxy of %s %s: give another, or proxy = false")
+    return nil, ("the proxy of %s %s: give another, or none")
       :format(source, message)
   end
   return parsed

@@ -17,7 +17,7 @@ local RIGHT = {
 
 -- Values that are wrong, likewise; nothing at all is wrong for each.
 local WRONG = {
-  SECONDS = { "soon", "0", "1e999", "nan", "0x10", "1s" }, N = { "some", "1.5", "99999999999" },
+  SECONDS = { "soon", "0", "1e-300", "1e999", "nan", "0x10", "1s" }, N = { "some", "1.5", "99999999999" },
   JSON = { "[1]", "{", "1" }, URL = { "example.com", "ftp://example.com", "https://" },
   ["--proxy"] = { "socks5://localhost", "http://", "http://a b" },
   HEADER = { "text", "a b: c", "Name: a\nb" }, WHERE = { "yesterday" },
@@ -95,6 +95,17 @@ describe("wrong use", function()
     assert.equal(8, count)
   end)
 
+  it("of an option's place", function()
+    assert.matches("unknown option '--json': give it after the command, as in graphsocket watch --json ",
+      refused("--json", "watch", "/me/drive/root"), 1, true)
+    assert.matches("after the command", refused("-q", "watch", "/me/drive/root"))
+  end)
+
+  it("of a negative number", function()
+    assert.matches("'-1' looks like an option: a value that begins with - is given as in --timeout=-1 ",
+      refused(with("watch", "--timeout", "-1")), 1, true)
+  end)
+
   it("of completion", function()
     assert.matches("^graphsocket completion: .*must be one of 'bash', 'zsh', 'fish'",
       refused("completion", "tcsh"))
@@ -107,6 +118,13 @@ describe("wrong use", function()
       refused(with("watch", "--from", "yesterday")))
     assert.matches('use "/me/drive/root"', refused("endpoint", "/me/drive"))
     assert.matches("cannot be read", refused(with("endpoint", "--ca-file", "/nonexistent")))
+    assert.matches("/tmp is a folder: give a file", refused(with("endpoint", "--ca-file", "/tmp")))
+    assert.matches("--auth-file: /dev/zero is longer than a MiB",
+      refused(with("connect", "--auth-file", "/dev/zero")), 1, true)
+    assert.matches("--namespace: a namespace contains no comma",
+      refused(with("connect", "--namespace", "/a,b")), 1, true)
+    assert.matches("give it as --header 'Authorization: Basic …' (see",
+      refused("connect", "https://user:pass@example.com"), 1, true)
     assert.matches("such as https://", refused(with("endpoint", "--base-url", "graph")))
     assert.matches("only http:// proxies", refused(with("endpoint", "--proxy", "socks5://x")))
     assert.matches("can not be used together",

@@ -46,6 +46,12 @@ describe("graphsocket connect", function()
     assert.same({ "done" }, record.args)
   end)
 
+  it("ends with its input where an event cannot be emitted", function()
+    local code, _, err = run("v4", "connect 1\n", "--ack")
+    assert.equal(2, code)
+    assert.matches('graphsocket: "connect" is a reserved event name', err, 1, true)
+  end)
+
   it("sends what was emitted before it leaves", function()
     local code = run("v4", 'count 0 "marker"\n')
     assert.equal(0, code)

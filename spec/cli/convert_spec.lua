@@ -57,6 +57,19 @@ describe("a word of the command line", function()
     keeps("readable", path)
   end)
 
+  it("may be a file with a JSON object, of which nothing is shown", function()
+    local path = helper.scratch "file"
+    helper.write(path, ' {"password":"s3cr3t"}\n')
+    takes("object_file", { [path] = { password = "s3cr3t" } })
+    helper.write(path, '{"password":"s3cr3t"')
+    assert.equal(path .. " holds no JSON object", refuses("object_file", path))
+  end)
+
+  it("may be a namespace, with a slash or without", function()
+    takes("namespace", { ["/a"] = "/a", a = "/a", ["/"] = "/", ["//a"] = "/a" })
+    refuses("namespace", "")
+  end)
+
   it("may be a tenant", function()
     keeps("tenant", "common", "contoso.onmicrosoft.com", "9122040d-6c67-4c5b-b112-36a304b66dad")
     refuses("tenant", "a/b")

@@ -30,6 +30,12 @@ describe("a command that needs a token", function()
     end
   end)
 
+  it("trims what a variable gives", function()
+    local code, _, err = command.run(command.graph(sim, { GRAPH_TOKEN = " " .. sim.token .. "\r\n" }),
+      "endpoint", "/me/drive/root")
+    assert.equal(0, code, err)
+  end)
+
   it("says that a token file may be read by others", function()
     local path = helper.scratch "token"
     helper.write(path, sim.token)
@@ -45,6 +51,8 @@ describe("a command that needs a token", function()
       { "", "^graphsocket: no token: run graphsocket login, or give one" },
       { "wrong", "401" },
       { "two words", "GRAPH_TOKEN must not contain spaces" },
+      { " ", "GRAPH_TOKEN must not be empty" },
+      { "a\nb", "GRAPH_TOKEN must not contain a newline or another control character %(" },
       { "", "ended with exit code 1: no", "--token-command", "echo no >&2; exit 1" },
     } do
       local code, out, err = command.run(command.graph(sim, { GRAPH_TOKEN = case[1] }),

@@ -7,13 +7,21 @@ local json = require "graphsocket.json"
 local proxy = require "graphsocket.proxy"
 local resource = require "graphsocket.resource"
 local url = require "graphsocket.url"
+local urls = require "graphsocket.socketio.url"
 
 local convert = {}
+
+--- Longest file that holds a JSON object, in bytes.
+local MAX_OBJECT = 1024 * 1024
+
+--- The least that counts as waiting, in seconds; the library's options agree.
+local SHORTEST = 0.001
 
 --- Seconds, more than none; a number.
 function convert.seconds(word)
   local number = tonumber(word)
-  if number and number > 0 and number < math.huge and not word:find("[xX]") then
+  if number and number >= SHORTEST and number < math.huge
+    and not word:find("[xX]") then
     return number
   end
   return nil, ("'%s' is no number of seconds: give one such as 30 or 0.5")
@@ -68,6 +76,15 @@ function convert.server(word)
     :format(word:match("^[^?]*"))
 end
 
+--- A namespace of a Socket.IO server, its first "/" left out or not; with it.
+function convert.namespace(word)
+  local namespace = word:gsub("^/*", "/")
+  local fault = word == "" and "it must not be empty"
+    or urls.namespace_fault(namespace)
+  if fault then return nil, fault end
+  return namespace
+end
+
 --- An HTTP proxy.
 function convert.proxy(word)
   local ok, message = proxy.parse(word)
@@ -75,14 +92,25 @@ function convert.proxy(word)
   return nil, "the proxy " .. message
 end
 
+-- Opens a file to read. Returns it, or nil and a message. A folder can be
+-- opened too; to try to read would take what is in a pipe.
+local function open(path)
+  local folder = io.open(path .. "/.", "rb")
+  if folder then
+    folder:close()
+    return nil, ("%s is a folder: give a file"):format(path)
+  end
+  local file, message = io.open(path, "rb")
+  if file then return file end
+  return nil, "the file cannot be read: " .. message
+end
+
 --- The path of a file that is there and can be read.
 function convert.readable(word)
-  local file, message = io.open(word, "rb")
-  if file then
-    file:close()
-    return word
-  end
-  return nil, ("the file cannot be read: %s"):format(message)
+  local file, message = open(word)
+  if not file then return nil, message end
+  file:close()
+  return word
 end
 
 --- Text without control characters.
@@ -101,7 +129,7 @@ end
 --- A shell command.
 function convert.command(word)
   if word:find("%S") then return word end
-  return nil, "the command is empty: give one, such as 'echo \"$GRAPHSOCKET_NAME\"'"
+  return nil, "the command is empty"
 end
 
 --- A JSON object; a table.
@@ -110,6 +138,21 @@ function convert.object(word)
   if type(value) == "table" and word:find("^%s*{") then return value end
   return nil, ("'%s' is no JSON object: give one such as '{\"token\": \"abc\"}'")
     :format(word)
+end
+
+--- The path of a file with a JSON object; the object. What is in the file is not
+--- shown.
+function convert.object_file(word)
+  local file, message = open(word)
+  if not file then return nil, message end
+  local content = file:read(MAX_OBJECT + 1)
+  file:close()
+  if content and #content > MAX_OBJECT then
+    return nil, ("%s is longer than a MiB"):format(word)
+  end
+  local object = convert.object(content or "")
+  if object then return object end
+  return nil, ("%s holds no JSON object"):format(word)
 end
 
 --- A header, "Name: value"; a table of the two.

@@ -18,7 +18,7 @@ environment.VARIABLES = {
   { "GRAPH_CLOUD", "cloud", convert.cloud, "as --cloud" },
   { "GRAPH_CA_FILE", "ca_file", convert.readable, "as --ca-file" },
   { "GRAPH_CLIENT_ID", "client_id", convert.line, "as --client-id of login" },
-  { "GRAPH_TENANT", "tenant", convert.line, "as --tenant of login" },
+  { "GRAPH_TENANT", "tenant", convert.tenant, "as --tenant of login" },
   { "GRAPH_AUTHORITY", "authority", convert.service,
     "as --authority of login" },
   { "GRAPHSOCKET_SIMULATOR", nil, nil, "the simulator's folder" },

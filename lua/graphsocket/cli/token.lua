@@ -66,8 +66,14 @@ function token.source(values, warn)
   end
   local given = environment.get "GRAPH_TOKEN"
   if given then
+    -- A file that variables are read from may end its lines with a \r.
+    given = given:match("%S.*") or ""
+    given = given:match(".*%S") or ""
     local fault = source.fault(given)
-    if fault then return nil, auth_error("GRAPH_TOKEN " .. fault) end
+    -- The library's advice speaks Lua.
+    if fault then
+      return nil, auth_error("GRAPH_TOKEN " .. fault:gsub(": trim it.*", ""))
+    end
     return auth.static(given), "GRAPH_TOKEN"
   end
   local saved, err = account.load()

@@ -2,7 +2,6 @@
 
 local convert = require "graphsocket.cli.convert"
 local emission = require "graphsocket.cli.emission"
-local errors = require "graphsocket.errors"
 local exit = require "graphsocket.cli.exit"
 local graph = require "graphsocket.cli.graph"
 local input = require "graphsocket.cli.input"
@@ -40,12 +39,12 @@ function connect.arguments(command)
   command:argument("url", "https://host/namespace; the query goes to the "
     .. "server."):convert(convert.server)
   command:option("--namespace", "Namespace to join, in place of the URL's path.")
-    :argname "PATH":convert(convert.line)
+    :argname "PATH":convert(convert.namespace)
   command:mutex(
     command:option("--auth", "JSON object that is sent when joining.")
       :argname "JSON":convert(convert.object),
     command:option("--auth-file", "The same, from a file: for secrets.")
-      :target "auth_file":argname "FILE":convert(convert.readable))
+      :target "auth":argname "FILE":convert(convert.object_file))
   command:option("--emit", "Emit an event after joining, as a line of the "
     .. "input; may be given again."):argname "LINE":count "*"
     :convert(convert_emission)
@@ -66,7 +65,10 @@ end
 
 function connect.check(values)
   local parts, message = urls.parse(values.url)
-  if not parts then return message end
+  if not parts then
+    return (message:gsub("extra_headers = .* instead",
+      "--header 'Authorization: Basic …'"))
+  end
   if url.plain_fault(parts, values.insecure) then
     return ("%s:// would send everything in plain text to %s: use https://, or "
       .. "--insecure if that is wanted"):format(parts.scheme, parts.host)
@@ -74,25 +76,6 @@ function connect.check(values)
   if values.path and not values.path:find("^/[^?#]*$") then
     return "--path must begin with / and have no ? or #"
   end
-end
-
--- Returns the auth table; or nil and an error.
-local function read_auth(values)
-  if not values.auth_file then return values.auth end
-  local file, message = io.open(values.auth_file, "rb")
-  local content = file and file:read "*a"
-  if file then file:close() end
-  if not content then
-    return nil, errors.new { kind = "usage", message = message }
-  end
-  local auth
-  auth, message = convert.object(content)
-  if auth then return auth end
-  -- The message would show what is in the file.
-  return nil, errors.new {
-    kind = "usage", message = "--auth-file holds no JSON object",
-    cause = message and true,
-  }
 end
 
 local function options_of(values)
@@ -110,14 +93,13 @@ local function options_of(values)
   return options
 end
 
-local function open(values, auth)
+local function open(values)
   local options = options_of(values)
   if values.namespace then
-    local namespace = values.namespace:gsub("^/*", "/")
     return socketio.manager(values.url, options)
-      :socket(namespace, { auth = auth })
+      :socket(values.namespace, { auth = values.auth })
   end
-  options.auth = auth
+  options.auth = values.auth
   return socketio.connect(values.url, options)
 end
 
@@ -168,8 +150,8 @@ end
 
 local function emit(self, name, arguments)
   local list = { n = arguments.n, unpack(arguments, 1, arguments.n) }
-  if self.session.values.ack then
-    self.pending = self.pending + 1
+  local wants_ack = self.session.values.ack
+  if wants_ack then
     list.n = list.n + 1
     list[list.n] = on_ack(self, name)
   end
@@ -179,6 +161,8 @@ local function emit(self, name, arguments)
     -- The library's sentence, without the place in it.
     self.session.out:warn((tostring(problem):gsub("^[^ ]*:%d+: ", "")))
     self.is_wrong = true
+  elseif wants_ack then
+    self.pending = self.pending + 1
   end
 end
 
@@ -236,10 +220,8 @@ local function leave(self)
 end
 
 function connect.run(session)
-  local auth, err = read_auth(session.values)
-  if err then return session:fail(err) end
   local self = {
-    session = session, socket = open(session.values, auth),
+    session = session, socket = open(session.values),
     has_joined = false, is_input_over = false, is_wrong = false, pending = 0,
     tally = meter.new(),
   }
