@@ -30,8 +30,15 @@ function account.paths()
   if config and state then
     return { config = config .. "/login.json", tokens = state .. "/tokens.json" }
   end
-  return nil, state_error "no place to keep a login in: set HOME, or "
-    .. "XDG_CONFIG_HOME and XDG_STATE_HOME"
+  return nil, state_error("no place to keep a login in: set HOME, or "
+    .. "XDG_CONFIG_HOME and XDG_STATE_HOME")
+end
+
+local function is_login(saved)
+  return type(saved) == "table" and type(saved.client_id) == "string"
+    and type(saved.tenant) == "string"
+    and type(saved.scopes or "") == "string"
+    and type(saved.authority or "") == "string"
 end
 
 --- Who signed in last.
@@ -48,8 +55,7 @@ function account.load()
       :format(paths.config, message))
   end
   local saved = json.decode(content)
-  if type(saved) ~= "table" or type(saved.client_id) ~= "string"
-    or type(saved.tenant) ~= "string" then
+  if not is_login(saved) then
     return nil, state_error(('the login "%s" is damaged: run graphsocket '
       .. "login again"):format(paths.config))
   end
@@ -113,13 +119,29 @@ function account.discard(prepared)
   os.remove(prepared.cache .. ".lock")
 end
 
+-- The numbers of "no such file" and "not a folder", on every Unix.
+local ENOENT, ENOTDIR = 2, 20
+
+-- Returns whether the file was there; or nil and an error: it still is.
+local function remove(path)
+  local ok, message, number = os.remove(path)
+  if ok then return true end
+  if number == ENOENT or number == ENOTDIR then return false end
+  return nil, state_error("the login cannot be removed: " .. message)
+end
+
 --- Forgets the login.
----@return boolean was_there
+---@return boolean|nil was_there
+---@return graphsocket.error|nil
 function account.forget()
   local paths = account.paths()
   if not paths then return false end
-  local had_config, had_tokens = os.remove(paths.config), os.remove(paths.tokens)
-  return (had_config or had_tokens) ~= nil
+  local had_tokens, err = remove(paths.tokens)
+  if err then return nil, err end
+  local had_config
+  had_config, err = remove(paths.config)
+  if err then return nil, err end
+  return had_config or had_tokens
 end
 
 local NEEDS_PERSON = {

@@ -49,7 +49,8 @@ function login.check(values)
 end
 
 local function forget(session)
-  local was_there = account.forget()
+  local was_there, err = account.forget()
+  if err then return session:fail(err) end
   session.out:record("forgotten", { wasThere = was_there })
   session.out:line(was_there and "The tokens are removed."
     or "There were none.")
