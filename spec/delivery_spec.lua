@@ -106,6 +106,16 @@ describe("graphsocket.delivery", function()
     assert.same({ 2, 1, 1 }, { summary.created, summary.updated, summary.deleted })
   end)
 
+  it("has item.deleted only for what is gone", function()
+    pages = { [""] = { last = "a", items = {
+      item("there", { deleted = json.null }), item("gone", { deleted = { state = "deleted" } }),
+    } } }
+    local deleted = {}
+    thing:on("change", function(change) deleted[change.id] = change.deleted end)
+    run()
+    assert.same({ gone = { state = "deleted" } }, deleted)
+  end)
+
   it("that a handler fails leaves the place, and begins again", function()
     pages = { [""] = { items = { item "1", item "2" }, last = "a" } }
     local fails = true

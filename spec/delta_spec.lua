@@ -84,6 +84,17 @@ describe("graphsocket.delta", function()
       assert.equal(FEED .. "?token=2", feed.cursor)
     end)
 
+    it("with a name in it that is no Unicode", function()
+      local name
+      local feed = delta.new(client, DRIVE, { scope = scope.new(), from = "beginning" })
+      fake_http.start(function()
+        return { body = '{"value":[{"id":"a","name":"half \\ud83d.txt"}],"@odata.deltaLink":"'
+          .. FEED .. '?token=1"}' }
+      end)
+      fake_http.in_virtual_time(function() name = assert(feed:next())[1].name end)
+      assert.equal("half \239\191\189.txt", name)
+    end)
+
     it("of a list, where its items are", function()
       local _, _, _, _, seen = enumerate(
         { page({}, GRAPH .. "/lists/l/items/delta?token=1") },

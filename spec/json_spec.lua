@@ -123,7 +123,7 @@ describe("graphsocket.json", function()
   it("gives nil and a message that repeats nothing of bad text", function()
     for _, text in ipairs {
       "", "s3cret", '{"a":s3cret}', "[1,2", '{"s3cret"', "[NaN]", "[0x10]",
-      '{"s3cret":1}}', '"s3cret', '["\\ud800"]', '{"s3cret":1}\0', "\239\187\191[]",
+      '{"s3cret":1}}', '"s3cret', '["\\ud800]', '["\\ud800", s3cret]', '{"s3cret":1}\0', "\239\187\191[]",
     } do
       local value, message = json.decode(text)
       assert.is_nil(value)
@@ -131,6 +131,26 @@ describe("graphsocket.json", function()
       assert.is_nil(message:find("s3cret", 1, true), message)
       assert.is_nil(message:find("\n", 1, true))
     end
+  end)
+
+  it("reads half of a surrogate pair as U+FFFD, and leaves pairs and backslashes as they are", function()
+    local lost = "\239\191\189"
+    for text, expected in pairs {
+      ["\\ud83d"] = lost,
+      ["\\ude00"] = lost,
+      ["a\\ud83dz"] = "a" .. lost .. "z",
+      ["\\uD83D\\uD83D\\uDE00"] = lost .. "\240\159\152\128",
+      ["\\ud83d\\ude00\\ude00"] = "\240\159\152\128" .. lost,
+      ["\\ude00\\ud83d"] = lost .. lost,
+      ["\\ud83d\\u0041"] = lost .. "A",
+      ["\\ud83d\\\\ude00"] = lost .. "\\ude00",
+      ["\\\\ud83d\\ud83d"] = "\\ud83d" .. lost,
+      ["\\nd83d\\ud83d\\n"] = "\nd83d" .. lost .. "\n",
+    } do
+      assert.same({ [expected] = expected }, json.decode(('{"%s":"%s"}'):format(text, text)))
+      assert.same({ expected }, json.decode(('42["%s"]'):format(text), 3))
+    end
+    assert.is_nil((json.decode '["\\ud83d\\x"]'))
   end)
 
   it("reads an integer as one, and a fraction, -0 and what has lost digits as a float", function()

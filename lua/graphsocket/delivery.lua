@@ -9,6 +9,7 @@
 
 local date = require "graphsocket.date"
 local errors = require "graphsocket.errors"
+local json = require "graphsocket.json"
 local loop = require "graphsocket.loop"
 local request = require "graphsocket.request"
 local round = require "graphsocket.round"
@@ -97,6 +98,8 @@ local function drive_id(self, item)
 end
 
 local function deliver(self, item, summary)
+  -- As json.null is true to Lua, a handler would take it for a deletion.
+  if item.deleted == json.null then item.deleted = nil end
   local place = self._cursor.place
   local context = {
     kind = kind_of(item, place and place.synced_at),

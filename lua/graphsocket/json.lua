@@ -16,6 +16,10 @@
 -- On Lua 5.3 and 5.4 lua-cjson 2.1.0 decodes every number as a float, which
 -- would print 1 as "1.0": what is an integer is made one here. An integer beyond
 -- 2^53 has lost its last digits by then, as it does in JavaScript.
+--
+-- A string that was cut in the middle of an emoji, and the name of a file on
+-- Windows, may hold half of a surrogate pair, which no UTF-8 can tell. It is read
+-- as U+FFFD, as Node writes it: lua-cjson refuses the whole text for it.
 
 local cjson = require "cjson"
 local core = require "graphsocket.core"
@@ -249,6 +253,34 @@ local function follow_locale()
   return true
 end
 
+-- Returns |text| with U+FFFD for each escaped half of a surrogate pair whose other
+-- half is not there, and how many there were. Every escape is looked at, so that
+-- the "\\ud800" of an escaped backslash is not taken for one.
+local function mend_halves(text)
+  local count, second_at = 0, nil
+  local mended = text:gsub("()\\(.)(%x?%x?%x?%x?)()", function(at, kind, digits, behind)
+    local unit = kind == "u" and #digits == 4 and tonumber(digits, 16) or 0
+    if unit < 0xD800 or unit > 0xDFFF or at == second_at then return end
+    if unit < 0xDC00 and text:find("^\\u[Dd][C-Fc-f]%x%x", behind) then
+      second_at = behind
+      return
+    end
+    count = count + 1
+    return "\\ufffd"
+  end)
+  return mended, count
+end
+
+-- Reads once more what lua-cjson refuses for no fault of the text, if that is so.
+local function read_again(text, at)
+  local value, message
+  if follow_locale() then value, message = read(decode, text, at) end
+  if value ~= nil or not text:find("\\u[Dd][89A-Fa-f]") then return value, message end
+  local mended, count = mend_halves(at and text:sub(at) or text)
+  if count == 0 then return value, message end
+  return read(decode, mended)
+end
+
 --- Reads JSON text.
 ---@param text string
 ---@param at integer|nil where it begins in |text|; 1
@@ -259,8 +291,9 @@ function json.decode(text, at)
     error("bad argument #1 to 'decode': give a string, got " .. type(text), 2)
   end
   local value, message = read(decode, text, at)
-  if value == nil and decode == codec.decode and follow_locale() then
-    value, message = read(decode, text, at)
+  if value == nil and decode == codec.decode then
+    local again, why = read_again(text, at)
+    value, message = again, why or message
   end
   if value == nil then
     -- Another's message may repeat the text.

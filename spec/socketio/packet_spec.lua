@@ -146,6 +146,11 @@ describe("the text codec", function()
     assert.matches("^invalid payload: ", message)
   end)
 
+  it("decodes a string that was cut in the middle of an emoji", function()
+    local _, data = decode '2["x","cut \\ud83d"]'
+    assert.same({ "x", "cut \239\191\189" }, data)
+  end)
+
   it("decodes every kind of JSON value", function()
     local _, data =
       decode '2["x",null,true,false,"",-1.5,[],{},[[null]],{"a":{"b":[1]}}]'
