@@ -185,15 +185,16 @@ end
 ---@return boolean
 function pump.can_happen()
   local source, host = pump.source, pump.host
-  return ready_first <= ready_last or timers:next() ~= nil
+  return ready_first <= ready_last
     or source ~= nil and (source.active == nil or source.active())
+    or timers:next() ~= nil
     or host ~= nil and host.can_happen ~= nil and host.can_happen()
 end
 
 --- Whether somebody waits for something.
 ---@return boolean
 function pump.is_alive()
-  return ready_first <= ready_last or homes.are_busy() or holds.any()
+  return ready_first <= ready_last or holds.any() or homes.are_busy()
 end
 
 --- Whether run() may return. In a host with a loop of its own anything may

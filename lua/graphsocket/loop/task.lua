@@ -7,7 +7,10 @@
 -- Its function runs in a protected call inside the coroutine, for the same
 -- reason: its end and its error are noticed whoever resumed it.
 -- In hosts with coroutines of their own (cqueues, copas, nginx) a task is one
--- of these, so that a handler may call what the host offers.
+-- of these, so that a handler may call what the host offers. In the others a
+-- task that has not waited, as most handlers do not, leaves its coroutine to the
+-- next task: to make one, with its stack, and to collect it was a seventh of
+-- Lua's instructions for an event that comes alone.
 
 local future = require "graphsocket.loop.future"
 local guard = require "graphsocket.loop.guard"
@@ -18,9 +21,12 @@ local unpack = table.unpack or unpack
 local status = coroutine.status
 
 local WAIT = {}
+local REST = {} -- what a coroutine yields that waits for its next task
 
 local by_coroutine = setmetatable({}, { __mode = "k" })
 local interrupted -- Ctrl-C that struck inside a task, see guard.lua
+local resting -- the coroutine that waits for its next task
+local starting -- the task for which a coroutine was just resumed
 
 local Task = {}
 Task.__index = Task
@@ -74,12 +80,39 @@ local function body(task)
   finish(task, guard.try(task._fn, unpack(args, 1, args.n)))
 end
 
-local function resume(entry, ...)
+-- What the coroutines that we make run: one task, and those that follow it.
+local function work()
+  while true do
+    -- None, if the program resumes a coroutine that it has kept.
+    if starting then
+      local task = starting
+      starting = nil
+      body(task)
+      -- A coroutine that has waited is known to others, who may look how it
+      -- ended.
+      if task.has_waited or resting then
+        return
+      end
+      resting = task.co
+    end
+    coroutine.yield(REST)
+  end
+end
+
+-- The coroutine for a task.
+local function get_coroutine()
+  local co = resting
+  resting = nil
+  -- The program may have closed it.
+  return co and status(co) == "suspended" and co or coroutine.create(work)
+end
+
+local function resume(entry)
   local co = entry.co
   if status(co) ~= "suspended" then
     return -- somebody else has resumed it meanwhile
   end
-  local ok, what = coroutine.resume(co, ...)
+  local ok, what = coroutine.resume(co)
   if interrupted then
     local err = interrupted
     interrupted = nil
@@ -91,8 +124,8 @@ local function resume(entry, ...)
       error(what, 0)
     end
     guard.report(what, debug.traceback(co))
-  elseif what ~= WAIT and entry._fn and not pump.host.has_loop
-    and status(co) == "suspended" then
+  elseif what ~= WAIT and what ~= REST and entry._fn
+    and not pump.host.has_loop and status(co) == "suspended" then
     guard.report("a task called coroutine.yield: it goes on only if the "
       .. "program resumes it (graphsocket.sleep(0) lets others run)",
       debug.traceback(co))
@@ -107,8 +140,10 @@ function Task:run()
     if pump.host.spawn then
       return pump.host.spawn(body, self, self._home)
     end
-    self.co = coroutine.create(body)
-    resume(self, self)
+    self.co = get_coroutine()
+    starting = self
+    resume(self)
+    self.has_waited = true
   elseif self.runnable then
     self.runnable = false
     resume(self)
@@ -137,6 +172,7 @@ function task.spawn(wait, fn, ...)
   local new = setmetatable({
     co = nil, -- its coroutine
     runnable = false, -- in the ready list, to be resumed
+    has_waited = false, -- or has yielded to somebody else
     _home = nil, -- where it has begun
     _started = false,
     _fn = fn,
