@@ -232,7 +232,8 @@ end
 ---@return graphsocket.error|nil
 ---@return table|nil answer of the error
 function methods:_request(req)
-  return request.run(self, req)
+  -- Cut off in the middle, it would keep its turn of the throttle for ever.
+  return loop.shield(request.run, self, req)
 end
 
 --- Reads a URL and makes sure that the token may go there.

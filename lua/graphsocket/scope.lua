@@ -55,22 +55,32 @@ function methods:on_cancel(callback)
   return function() self._callbacks[call] = nil end
 end
 
+-- Made here and not in wait(), whose locals are gone when nginx kills the request
+-- that waits, while these may still be called.
+local function resolver(future)
+  return function(...) future:resolve(true, ...) end
+end
+
+local function canceller(future, stop)
+  return function()
+    if stop then stop() end
+    future:resolve(false)
+  end
+end
+
 --- Waits for what `start` begins. `start(done)` may return a function that
 --- stops it; `done(...)` ends the wait.
 ---@param start function
----@return boolean done false if the scope was cancelled
+---@return boolean done false if the scope was cancelled, or the process ends
 ---@return any ... what done was called with
 function methods:wait(start)
   if self.cancelled then return false end
   local future = loop.future()
-  local function done(...) future:resolve(true, ...) end
-  local stop = start(done)
-  local forget = self:on_cancel(function()
-    if stop then stop() end
-    future:resolve(false)
-  end)
-  return (function(_, ...)
+  local stop = start(resolver(future))
+  local forget = self:on_cancel(canceller(future, stop))
+  return (function(awaited, ...)
     forget()
+    if not awaited then return false end
     return ...
   end)(future:await())
 end

@@ -93,6 +93,27 @@ describe("a worker of nginx", function()
     until_joined(0)
   end)
 
+  it("answers a request that waits for a token in it, and then ends", function()
+    server = nginx.start {
+      locations = { ["/endpoint"] = [[
+        local graphsocket = require "graphsocket"
+        local client = graphsocket.new { token = function()
+          ngx.shared.spec:set("asked", true)
+          ngx.sleep(60)
+        end }
+        local endpoint, err = client:endpoint "/me/drive/root"
+        ngx.print(tostring(endpoint or err))
+      ]], ["/asked"] = "ngx.print(tostring(ngx.shared.spec:get 'asked'))" };
+    }
+    local answer
+    engine.request_start({ url = server:url "/endpoint" }, function(response, err) answer = response or err end)
+    server:until_body("/asked", "true")
+    server:stop()
+    server = nil
+    helper.eventually(function() return answer end)
+    assert.match("^closed: ", answer.body)
+  end)
+
   it("answers a request that waits in it, and then ends", function()
     sim:fault { on = "subscription"; hang = true }
     server = nginx.start {
@@ -108,6 +129,32 @@ describe("a worker of nginx", function()
     server = nil
     helper.eventually(function() return answer end)
     assert.match("^closed: ", answer.body)
+  end)
+
+  it("answers a request that waits for an acknowledgement in it, and then ends", function()
+    local servers = peers.start()
+    local peer = servers:launch {
+      script = { { await = "40" }, { frame = { text = '40{"sid":"a"}' } }, { hang = true } };
+    }
+    server = nginx.start {
+      locations = { ["/ask"] = ([[
+        local socketio = require "graphsocket.socketio"
+        local socket = socketio.connect("http://127.0.0.1:%d/", { engine = 4 })
+        local reply, err = socket:emit_with_ack "question"
+        ngx.print(tostring(reply), " ", tostring(err))
+      ]]):format(peer.port) };
+    }
+    local answer
+    engine.request_start({ url = server:url "/ask" }, function(response, err) answer = response or err end)
+    helper.eventually(function()
+      local seen = servers:seen(peer)
+      return seen and #seen.frames > 1
+    end, "the question is there")
+    server:stop()
+    server = nil
+    helper.eventually(function() return answer end)
+    assert.match("^nil closed: ", answer.body)
+    servers:stop()
   end)
 
   it("ends at once on SIGTERM too", function()

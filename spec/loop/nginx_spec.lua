@@ -106,6 +106,53 @@ describe("nginx", function()
       assert.equal("/me/drive/root", slow.body)
     end)
 
+    it("is held up by no request whose client went away", function()
+      sim:fault { on = "subscription"; stall = 1000 }
+      start {
+        http = "lua_check_client_abort on;"; -- nginx kills the light threads of such a request
+        init_worker = with_client "package.loaded.the_client = client";
+        locations = { ["/endpoint"] = [[
+          local endpoint, err = require("the_client"):endpoint "/me/drive/root"
+          ngx.print(endpoint and endpoint.resource or tostring(err))
+        ]] };
+      }
+      for n = 1, 4 do -- as many as a client has at once
+        local cancel = engine.request_start({ url = server:url "/endpoint" }, function() end)
+        helper.eventually(function() return #sim:requests "subscription" == n end)
+        cancel()
+      end
+      assert.equal("/me/drive/root", (server:get "/endpoint"))
+    end)
+
+    it("shares a token that is being fetched, though one who waits for it goes away", function()
+      start {
+        http = "lua_check_client_abort on;";
+        init_worker = PRELUDE .. [[
+          local source = require "graphsocket.auth.source"
+          package.loaded.the_source = source.new { name = "it", fetch = function()
+            while not dict:get "go" do ngx.sleep(0.01) end
+            return "t"
+          end }
+        ]];
+        locations = {
+          ["/token"] = [[
+            ngx.shared.spec:incr("waiting", 1, 0)
+            ngx.print(tostring((require("the_source"):token())))
+          ]];
+          ["/go"] = "ngx.shared.spec:set('go', true)";
+        };
+      }
+      local cancel = engine.request_start({ url = server:url "/token" }, function() end)
+      until_shown("waiting", "1")
+      local answer
+      engine.request_start({ url = server:url "/token" }, function(response) answer = response end)
+      until_shown("waiting", "2")
+      cancel()
+      server:get "/go"
+      helper.eventually(function() return answer end)
+      assert.equal("t", answer.body)
+    end)
+
     it("lets requests emit, wait and sleep, through a socket of init_worker", function()
       start {
         init_worker = with_socket "package.loaded.the_socket = socket";

@@ -50,6 +50,9 @@ local loop = {
   --- loop.changed(): for the source, whose answer to active() has changed.
   changed = pump.changed,
 
+  --- loop.shield(fn, ...) -> results: fn comes to its end, see wait.lua.
+  shield = wait.shield,
+
   --- loop.future() -> f. f:resolve(...), the first call wins; f:done();
   --- f:await([timeout]) -> true, ... | false, "timeout".
   future = wait.future,

@@ -167,13 +167,16 @@ function adapter.spawn(fn, arg)
   thread.co = ngx.thread.spawn(serve, timer, thread)
 end
 
+local function post(waiter)
+  waiter.opened:post()
+end
+
+-- No closure over a local of the waiting light thread: a request whose client
+-- goes away is killed, and ngx_lua takes its locals away under the closure.
 function adapter.park(waiter)
-  local opened = semaphore.new()
-  waiter.on_open = function()
-    opened:post()
-  end
+  waiter.opened, waiter.on_open = semaphore.new(), post
   while not waiter.open do
-    opened:wait(FOREVER)
+    waiter.opened:wait(FOREVER)
   end
 end
 

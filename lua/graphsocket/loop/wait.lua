@@ -8,7 +8,9 @@
 --     until the wait is over. Handlers and tasks run meanwhile, so nested waits
 --     end in the opposite order of their beginning.
 
+local errors = require "graphsocket.errors"
 local future = require "graphsocket.loop.future"
+local guard = require "graphsocket.loop.guard"
 local homes = require "graphsocket.loop.homes"
 local pump = require "graphsocket.loop.pump"
 local task = require "graphsocket.loop.task"
@@ -119,6 +121,35 @@ end
 ---@return table task see task.lua
 function wait.spawn(fn, ...)
   return task.spawn(await, fn, ...)
+end
+
+local function outcome(awaited, ok, ...)
+  if not awaited then
+    return nil, errors.new { kind = "closed", message = pump.host.ending() }
+  end
+  if not ok then
+    error((...).err, 0)
+  end
+  return ...
+end
+
+--- Calls fn(...) so that it comes to its end: what it has taken is given back.
+--- In a task, where the host may kill its own coroutines in the middle, as nginx
+--- does with a request whose client goes away.
+---@param fn function
+---@param ... any
+---@return any ... its results; or nil and an error if the process ends
+function wait.shield(fn, ...)
+  local host = pump.pick()
+  if not host.spawn or task.of(pump.coroutine()) or host.cannot_wait()
+    or host.ending and host.ending() then
+    return fn(...)
+  end
+  local source, err = pump.need_source()
+  if not source then
+    return nil, err
+  end
+  return outcome(wait.spawn(guard.try, fn, ...):await())
 end
 
 --- Waits for some time.

@@ -16,6 +16,7 @@
 -- _acks, _ack_timeout, _retries, _send_buffer, _handlers, _any_outgoing.
 
 local acks = require "graphsocket.socketio.acks"
+local errors = require "graphsocket.errors"
 local loop = require "graphsocket.loop"
 local packet = require "graphsocket.socketio.packet"
 
@@ -142,7 +143,10 @@ local function emit_and_wait(socket, flags, ...)
     new_event("emit_with_ack", flags, { ... }, select("#", ...), reply)
   local ok, refused = submit(socket, event)
   if not ok then return nil, refused end
-  local _, err, values = reply.future:await()
+  local answered, err, values = reply.future:await()
+  if not answered then
+    return nil, errors.new { kind = "closed", message = loop.ending() }
+  end
   if err then return nil, err end
   return unpack(values, 1, #values)
 end
