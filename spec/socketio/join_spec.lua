@@ -145,6 +145,50 @@ describe("a socket", function()
       end)
     end
 
+    -- Lets each attempt fail after the wait that is due; returns the numbers
+    -- of the attempts.
+    local function fail_after(socket, waits)
+      local attempts = {}
+      local function note(n) attempts[#attempts + 1] = n end
+      socket.io:on("reconnect_attempt", note)
+      for i, wait in ipairs(waits) do
+        advance(wait - 0.1)
+        assert.equal(i - 1, #attempts)
+        advance(0.2)
+        peers:last():open()
+      end
+      socket.io:off("reconnect_attempt", note)
+      return attempts
+    end
+
+    it("waits longer each time, and gives up as after other attempts in vain", function()
+      local failed = 0
+      local socket = new {
+        auth = function() return nil, "no" end, randomization_factor = 0, reconnection_attempts = 3,
+      }
+      socket.io:on("reconnect_failed", function() failed = failed + 1 end)
+      peers:last():open()
+      assert.same({ 1, 2, 3 }, fail_after(socket, { 1, 2, 4 }))
+      assert.equal(1, failed)
+    end)
+
+    it("waits the shortest again after it was joined", function()
+      local allowed = true
+      local socket = new {
+        auth = function() return allowed and {} or nil, "no" end, randomization_factor = 0,
+      }
+      allowed = false
+      peers:last():open()
+      fail_after(socket, { 1, 2 })
+      allowed = true
+      advance(4)
+      local server = peers:last():join()
+      assert.is_true(socket.connected)
+      allowed = false
+      server:drop "transport close"
+      assert.same({ 1, 2 }, fail_after(socket, { 1, 2 }))
+    end)
+
     it("does not end a connection that others use, and tries again",
       function()
         local first, server = peers:joined(nil, "/first")

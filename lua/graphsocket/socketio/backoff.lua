@@ -48,9 +48,10 @@ function Backoff:duration()
   return math.min(wait, self.max)
 end
 
---- Begins anew: the next wait is the shortest.
-function Backoff:reset()
-  self.attempts = 0
+--- Begins anew: the next wait is the shortest; or the one after so many attempts.
+---@param attempts integer|nil 0
+function Backoff:reset(attempts)
+  self.attempts = attempts or 0
 end
 
 return backoff

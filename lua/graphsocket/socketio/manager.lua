@@ -43,7 +43,9 @@
 --     open() was given a callback, which then decides;
 --   - the waits grow (backoff.lua) and begin anew when a connection was made,
 --     has ended, or `reconnection_attempts` were in vain: "reconnect_failed",
---     after which a socket or open() may start over.
+--     after which a socket or open() may start over;
+--   - ours alone, as there no join is tried again: a connection that ends since
+--     no socket could join was made in vain, and the waits go on growing.
 --
 -- Events: open(), close(reason, details), error(err), ping(),
 -- reconnect_attempt(n), reconnect(n), reconnect_error(err), reconnect_failed().
@@ -114,6 +116,7 @@ function manager.new(parts, opts)
   self._state = "closed"
   self._timeout = opts.timeout
   self._timer = nil            -- the delay of waiting, the limit of asking
+  self._unjoined = nil         -- attempts until the connection that none has joined
   self._url = parts
   if opts.auto_connect then self:open() end
   return self
@@ -255,10 +258,11 @@ function start(self, callback, again)
   end
 end
 
--- The end of a connection, or of the wait for one.
-local function on_close(self, reason, details)
+-- The end of a connection, or of the wait for one. The waits begin anew, or go
+-- on as after so many |attempts|.
+local function on_close(self, reason, details, attempts)
   clean_up(self)
-  self._backoff:reset()
+  self._backoff:reset(attempts)
   self._state = "closed"
   for _, each in ipairs(self._sockets_in_order) do
     each:_on_manager_close(reason, details)
@@ -275,6 +279,7 @@ function Manager:_on_opened()
   local attempt = self._attempt
   if not attempt then return end
   self._attempt = nil
+  self._unjoined = self._backoff.attempts
   set_state(self, "open")
   tell(self, "open")
   for _, each in ipairs(self._sockets_in_order) do each:_on_manager_open() end
@@ -380,6 +385,11 @@ function Manager:_on_socket_left()
   self:close()
 end
 
+--- A socket has joined.
+function Manager:_on_joined()
+  self._unjoined = nil
+end
+
 --- A socket could not join. Ends the connection, which is then made again,
 --- unless another socket is joined through it.
 ---@param err table
@@ -388,7 +398,7 @@ function Manager:_on_join_failed(err)
   if has_joined(self) then return false end
   err.description = err.message
   tell(self, "error", err)
-  on_close(self, "transport error", err)
+  on_close(self, "transport error", err, self._unjoined)
   return true
 end
 

@@ -316,6 +316,7 @@ end
 ---@param pid string|nil session id for state recovery
 function Socket:_on_connect(id, pid)
   join.stop(self)
+  self.io:_on_joined()
   self:_set_state("joined")
   self.id = id
   self.recovered = pid ~= nil and pid == self._pid
