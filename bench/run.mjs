@@ -40,14 +40,15 @@ async function prepare(client, workload) {
   return { server, command: [...client.command, mode, url, count, ...(ca ? [ca] : [])] };
 }
 
-/** As many descriptors as this user may have: many sockets need them. */
-const UNLIMITED = ["-c", 'ulimit -n "$(ulimit -Hn)" && exec "$@"', "sh"];
+/** Many sockets need descriptors; with more than these libwebsockets is slower at connecting. */
+const DESCRIPTORS = 20_000;
+const LIMITED = ["-c", `ulimit -n ${DESCRIPTORS} || ulimit -n "$(ulimit -Hn)"; exec "$@"`, "sh"];
 const TIMEOUT = 240_000; // ms, of one client: none takes half of it
 
 async function attempt(client, workload) {
   const { server, command } = await prepare(client, workload);
   try {
-    const { stdout } = await run("sh", [...UNLIMITED, ...command.map(String)], {
+    const { stdout } = await run("sh", [...LIMITED, ...command.map(String)], {
       env: { ...process.env, ...client.env },
       timeout: TIMEOUT,
     });
@@ -143,23 +144,38 @@ function takesPart(client, { simulator, nginx, without }) {
 
 const named = (name) => WORKLOADS[name] ?? LONG[name];
 
-/** The words of the command line; what they may be, if they are not. */
-function given([runs = "5", ...names]) {
-  const wrong = names.find((name) => !named(name));
-  if (Number(runs) >= 1 && !wrong) {
-    return { runs: Number(runs), names: names.length ? names : Object.keys(WORKLOADS) };
-  }
-  const all = [...Object.keys(WORKLOADS), ...Object.keys(LONG)].join(" ");
-  console.error(
-    wrong
-      ? `bench: there is no workload ${wrong}; give some of: ${all}`
-      : `bench: RUNS is how often each client runs, a number from 1 on, not "${runs}"`,
-  );
+function refuse(text) {
+  console.error(`bench: ${text}`);
   process.exit(2);
+}
+
+/** The words of the command line, if they can be done. */
+function given([runs = "5", ...names]) {
+  const all = [...Object.keys(WORKLOADS), ...Object.keys(LONG)];
+  const wrong = names.find((name) => !all.includes(name));
+  if (wrong) refuse(`there is no workload ${wrong}; give some of: ${all.join(" ")}`);
+  if (!(Number(runs) >= 1)) {
+    refuse(`RUNS is how often each client runs, a number from 1 on, not "${runs}"`);
+  }
+  return { runs: Number(runs), names: names.length ? names : Object.keys(WORKLOADS) };
+}
+
+/** Without enough of them clients would wait for connections that never come. */
+function checkDescriptors(names) {
+  const most = String(execFileSync("sh", ["-c", "ulimit -Hn"])).trim();
+  for (const name of names) {
+    const { mode, count } = named(name);
+    const sockets = { idle: count, hot: count, crowd: count, renewal: 2 * count }[mode] ?? 1;
+    const needed = sockets + 100;
+    if (most !== "unlimited" && Number(most) < needed) {
+      refuse(`${name} needs ${needed} open files, and this user may have ${most} (ulimit -Hn)`);
+    }
+  }
 }
 
 const words = process.argv.slice(2);
 const { runs, names } = given(words);
+checkDescriptors(names);
 build();
 const begun = performance.now();
 const seconds = (since) => ((performance.now() - since) / 1000).toFixed(0);
