@@ -178,8 +178,12 @@ describe("a worker of nginx", function()
     end
     until_joined(1)
     local before = tonumber((server:get "/n"))
-    sim:post "items/create"
-    server:until_body("/n", tostring(before + 1))
+    helper.eventually(function()
+      -- Again, as the simulator may not have noticed yet whose connection it is.
+      sim:post "items/create"
+      return tonumber((server:get "/n")) > before
+    end, "the new worker hears of changes")
+    until_joined(1)
   end)
 
   it("that is reloaded before it has begun ends as well", function()
