@@ -1,5 +1,5 @@
--- What a person sees on a terminal: a status line that is never in the way, and
--- colours. The terminal is a pseudo terminal of script(1).
+-- What a person sees on a terminal: a status line that is never in the way. The
+-- terminal is a pseudo terminal of script(1). Colours: style_spec.lua.
 
 local command = require "spec.cli.command"
 local helper = require "spec.helper"
@@ -50,12 +50,6 @@ describe("on a terminal", function()
     assert.is_nil(lines[4])
   end)
 
-  it("says why it is not connected, and when it tries again", function()
-    sim:fault { on = "subscription", status = 503, times = "always", retry_after = 60 }
-    start "graphsocket subscribe /me/drive/root"
-    until_out "not connected, next attempt in "
-  end)
-
   it("a long first reading shows how far it is", function()
     sim:post("items/generate", { count = 200000 })
     start "graphsocket watch /me/drive/root --from beginning --exec-batch true"
@@ -75,21 +69,6 @@ describe("on a terminal", function()
     for status in process:out():gmatch "\r\27%[2K(connected ·[^\r\n^]*)" do
       assert.is_true(text.width(status) < 30, status)
     end
-  end)
-
-  it("kinds have colours, unless NO_COLOR is set or nobody looks", function()
-    start "graphsocket watch /me/drive/root --from beginning --once"
-    process:wait()
-    assert.matches("\27%[32mcreated\27%[0m", process:out())
-    process:close()
-    start("graphsocket watch /me/drive/root --from beginning --once", { NO_COLOR = "1" })
-    process:wait()
-    assert.matches("  created  /", process:out())
-    assert.not_matches("\27%[%d+m", process:out())
-    process:close()
-    start "graphsocket watch /me/drive/root --from beginning --once | cat"
-    process:wait()
-    assert.matches("  created  /", process:out())
   end)
 
   it("a console reads lines until Ctrl-D", function()

@@ -31,6 +31,7 @@ describe("text for a terminal", function()
     assert.equal("report.do…", text.cut("report.docx", 10))
     assert.equal("日…", text.cut("日本語", 4))
     assert.equal("…", text.cut("abc", 1))
+    assert.equal("", text.cut("abc", 0))
   end)
 
   it("says times and amounts as people do", function()

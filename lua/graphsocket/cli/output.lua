@@ -38,7 +38,7 @@ function output.new(values, on_closed)
     _on_closed = on_closed,
     _is_closed = false,
   }, metatable)
-  self.status = status.new(not self.is_quiet and core.terminal(2) ~= nil)
+  self.status = status.new(not self.is_quiet and style.is_screen(2))
   plain.watch_end(1, function() self:_close(true) end)
   return self
 end

@@ -1,5 +1,5 @@
 --- Colours, where somebody looks: on a terminal that can show them, unless
---- NO_COLOR is set (no-color.org).
+--- NO_COLOR is set (no-color.org). And which terminal can show more than text.
 
 local core = require "graphsocket.core"
 
@@ -10,18 +10,18 @@ local CODES = {
   bold = "1", dim = "2",
 }
 
--- Whether colours may be sent to a descriptor.
-local function is_colourful(fd)
-  local no_colour = os.getenv "NO_COLOR"
-  return core.terminal(fd) ~= nil and (no_colour or "") == ""
-    and os.getenv "TERM" ~= "dumb"
+--- Whether a descriptor is a terminal that understands control sequences.
+---@param fd integer
+---@return boolean
+function style.is_screen(fd)
+  return core.terminal(fd) ~= nil and os.getenv "TERM" ~= "dumb"
 end
 
 --- Makes a function paint(colour, text) for a descriptor.
 ---@param fd integer
 ---@return fun(colour: string|nil, text: string): string
 function style.painter(fd)
-  local colourful = is_colourful(fd)
+  local colourful = style.is_screen(fd) and (os.getenv "NO_COLOR" or "") == ""
   return function(colour, value)
     if not colourful or not colour then return value end
     return ("\27[%sm%s\27[0m"):format(CODES[colour], value)

@@ -70,6 +70,7 @@ end
 ---@return string
 function text.cut(value, max)
   if text.width(value) <= max then return value end
+  if max < 1 then return "" end
   local width, kept = 1, {}
   for character in value:gmatch(CHARACTER) do
     width = width + columns_of(character)
