@@ -41,15 +41,4 @@ describe("graphsocket subscribe", function()
     end
     assert.equal("fetching connecting joined", table.concat(states, " "))
   end)
-
-  it("says each step, if it shall, and no secret", function()
-    start("--verbose")
-    helper.eventually(function() return process:err():find("state: connected\n", 1, true) end)
-    process:signal "INT"
-    process:wait()
-    assert.matches("token: GRAPH_TOKEN\nstate: asking for an endpoint\n"
-      .. "state: connecting\nstate: connected\n", process:err())
-    assert.falsy(process:err():find(sim.token, 1, true))
-    assert.not_matches("token=", process:err())
-  end)
 end)

@@ -135,18 +135,6 @@ describe("graphsocket watch", function()
     assert.equal(401, last[#last].status)
   end)
 
-  it("tells of a lost connection, and is quiet if it shall", function()
-    local process, quiet = start(), start("--quiet")
-    sim:post("wait", { ["for"] = { sockets = 2 } })
-    sim:post("sockets/disconnect", { how = "fin" })
-    helper.eventually(function()
-      return process:err():find "disconnected: transport close\n.*connected again\n"
-    end)
-    sim:post("items/create", { id = "a", name = "a.txt" })
-    until_out(quiet, "a.txt")
-    assert.equal("", quiet:err())
-  end)
-
   it("keeps the place if nobody reads its output", function()
     for i = 1, 3 do sim:post("items/create", { id = "i" .. i, name = "n" .. i }) end
     local state = helper.scratch "state"
