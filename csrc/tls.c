@@ -256,4 +256,11 @@ gs_tls_step gs_tls_follow(gs_tls_handshake *handshake, const SSL *ssl,
   return GS_TLS_OTHER;
 }
 
+void gs_tls_drop_record(SSL *ssl) {
+  char rest[1 << 10];
+  while (ssl && SSL_pending(ssl) > 0) {
+    if (SSL_read(ssl, rest, sizeof rest) <= 0) return;
+  }
+}
+
 void gs_tls_end_thread(void) { OPENSSL_thread_stop(); }

@@ -61,6 +61,10 @@ typedef enum gs_tls_step {
 gs_tls_step gs_tls_follow(gs_tls_handshake *handshake, const SSL *ssl,
                           int where, int value);
 
+/* gs_tls_drop_record forgets what |ssl| holds of a record that was read in
+ * part. NULL is fine. */
+void gs_tls_drop_record(SSL *ssl);
+
 /* gs_tls_refusal words why the certificate of |name| was refused: |verified|,
  * an X509_V_ERR_ code, and what can be done about it. [any] */
 void gs_tls_refusal(long verified, const char *name, char *text,

@@ -30,6 +30,9 @@
 enum {
   WEBSOCKET_SERVICE_BYTES = 64 << 10, /* bounds the request's head */
   WEBSOCKET_RX_BYTES = 16 << 10, /* one read; of an idle socket, a page of it */
+  /* The same with TLS, where the handshake has written to all of it before;
+   * less does not cost more, as OpenSSL holds the rest of a record. */
+  WEBSOCKET_TLS_RX_BYTES = 3 << 10,
   WEBSOCKET_HEADER_BYTES = 16 << 10, /* accepted of the server's head */
   WEBSOCKET_DEFLATE_BYTES = 1
                             << 10, /* and more: engine.io-client's threshold */
@@ -161,6 +164,9 @@ static void websocket_on_response(gs_websocket *websocket) {
 static void websocket_on_peer_close(gs_websocket *websocket,
                                     const uint8_t *data, size_t len) {
   char text[256];
+  /* libwebsockets 4.1 reads no more, but turns in a loop for ever while
+   * OpenSSL holds more. */
+  gs_tls_drop_record(lws_get_ssl(websocket->wsi));
   websocket->close_sent = true; /* by libwebsockets, with the same code */
   websocket->close_code = gs_closing_explain(data, len, text, sizeof text);
   gs_websocket_failure failure = {.phase = gs_websocket_phase(websocket),
@@ -295,6 +301,13 @@ static const struct lws_protocols websocket_protocols[] = {
     {0},
 };
 
+static const struct lws_protocols websocket_tls_protocols[] = {
+    {.name = "graphsocket",
+     .callback = websocket_on_lws,
+     .rx_buffer_size = WEBSOCKET_TLS_RX_BYTES},
+    {0},
+};
+
 /* websocket_on_extension is libwebsockets' deflater, but for messages that are
  * left as they are: it has no way to send one, and 4.1 hands a received one out
  * again and again unless it is told (by 0) that there is no extension. */
@@ -383,7 +396,10 @@ static websocket_group *websocket_group_make(
   if (!group) return NULL;
   struct lws_context_creation_info info = {
       .port = CONTEXT_PORT_NO_LISTEN,
-      .protocols = websocket_protocols,
+      /* Compression is left alone: its windows are what weighs then. */
+      .protocols = options->tls && !options->compression
+                       ? websocket_tls_protocols
+                       : websocket_protocols,
       .extensions = options->compression ? websocket_deflate : NULL,
       .provided_client_ssl_ctx = options->tls,
       /* TLS only where it is wanted: without a context of ours libwebsockets

@@ -73,12 +73,51 @@ static void names_the_option_whose_file_cannot_be_used(void **state) {
   gs_tls_cache_free(cache);
 }
 
+/* A client or a server without certificates, at one end of a pair of pipes. */
+static SSL *anonymous(const SSL_METHOD *method, BIO *pipe) {
+  SSL_CTX *context = SSL_CTX_new(method);
+  assert_non_null(context);
+  assert_true(SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION));
+  assert_true(SSL_CTX_set_cipher_list(context, "aNULL:@SECLEVEL=0"));
+  SSL *ssl = SSL_new(context);
+  assert_non_null(ssl);
+  SSL_CTX_free(context);
+  SSL_set_bio(ssl, pipe, pipe);
+  return ssl;
+}
+
+static void forgets_the_rest_of_a_record(void **state) {
+  (void)state;
+  static const char record[9000];
+  char data[16];
+  BIO *near, *far;
+  assert_true(BIO_new_bio_pair(&near, 1 << 15, &far, 1 << 15));
+  SSL *client = anonymous(TLS_client_method(), near);
+  SSL *server = anonymous(TLS_server_method(), far);
+  SSL_set_accept_state(server);
+  for (int i = 0; i < 4; i++) SSL_connect(client), SSL_do_handshake(server);
+  assert_true(SSL_is_init_finished(client) && SSL_is_init_finished(server));
+  assert_int_equal(SSL_write(server, record, sizeof record), sizeof record);
+  assert_int_equal(SSL_write(server, "next", 4), 4);
+  assert_int_equal(SSL_read(client, data, sizeof data), sizeof data);
+  assert_int_equal(SSL_pending(client), sizeof record - sizeof data);
+  gs_tls_drop_record(client);
+  assert_int_equal(SSL_pending(client), 0);
+  gs_tls_drop_record(client);
+  assert_int_equal(SSL_read(client, data, sizeof data), 4);
+  assert_memory_equal(data, "next", 4);
+  gs_tls_drop_record(NULL);
+  SSL_free(client);
+  SSL_free(server);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(says_what_to_do_about_a_refused_certificate),
       cmocka_unit_test(words_the_alert_that_openssl_has_no_text_for),
       cmocka_unit_test(makes_a_context_once_for_the_same_options),
       cmocka_unit_test(names_the_option_whose_file_cannot_be_used),
+      cmocka_unit_test(forgets_the_rest_of_a_record),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
