@@ -107,7 +107,9 @@ describe("a server that is no Socket.IO server", function()
   it("speaks another protocol", function()
     local err = failure({ { send = "SSH-2.0-hello\r\n\r\n" } },
       { timeout = 1 })
-    assert.equal("not connected after 1 s, it stood at: upgrade", err.message)
+    -- Of the second, the way to the core has taken a part.
+    local seconds = err.message:match "^not connected after ([%d.]+) s, it stood at: upgrade$"
+    assert.is_true(seconds and tonumber(seconds) <= 1, err.message)
   end)
 
   it("upgrades to what nobody asked for", function()
