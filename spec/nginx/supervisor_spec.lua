@@ -98,15 +98,30 @@ describe("the supervisor", function()
     it_self:start()
     helper.advance(0)
     ngx.lose()
-    helper.advance(10)
-    it_self:check()
+    for _ = 1, 4 do
+      helper.advance(5)
+      it_self:check()
+    end
     assert.equal(1, ngx.every_calls)
-    helper.advance(10)
+    helper.advance(6)
     it_self:check()
     it_self:check()
     assert.equal(2, ngx.every_calls)
     helper.advance(5)
     assert.equal(2, looks)
+  end)
+
+  it("begins no other while a worker that was held up has not come to its timers", function()
+    it_self:start()
+    helper.advance(0)
+    for n = 1, 3 do
+      loop.skew(20) -- nginx sees to sockets first, and so to bells and requests
+      it_self:check()
+      it_self:check()
+      helper.advance(5)
+      assert.equal(1 + n, looks)
+    end
+    assert.equal(1, ngx.every_calls)
   end)
 
   it("survives a look that raises", function()

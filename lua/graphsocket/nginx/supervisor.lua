@@ -32,6 +32,7 @@ function supervisor.new(ngx, interval, on)
     _interval = interval,
     _is_over = false,
     _looked_at = nil, -- loop.now() seconds
+    _missed_at = nil, -- likewise: somebody saw that looks fail to come
     _ngx = ngx,
     _on = on,
     _series = 0,      -- a timer of an older series does nothing
@@ -45,13 +46,13 @@ local function look(premature, self, series)
     return loop.call(self._on.leave)
   end
   if premature then return end -- the series goes on
-  self._looked_at = loop.now()
+  self._looked_at, self._missed_at = loop.now(), nil
   loop.call(self._on.look)
 end
 
 local function begin_series(self)
   self._series = self._series + 1
-  self._looked_at = loop.now()
+  self._looked_at, self._missed_at = loop.now(), nil
   return self._ngx.timer.every(self._interval, look, self, self._series)
 end
 
@@ -64,12 +65,17 @@ function methods:start()
   return self._ngx.timer.at(0, look, self, self._series)
 end
 
---- Mends a broken series. Cheap; to be called whenever something happens.
+--- Mends a broken series. Cheap; to be called whenever something happens. One
+--- that is late may only be held up, with all of this worker (a handler that
+--- blocks, a machine that slept), as nginx sees to sockets before timers: then
+--- another would run beside it for ever. So it is given one more interval.
 function methods:check()
-  if not self._is_over
-    and loop.now() - self._looked_at > MISSED * self._interval then
-    begin_series(self)
+  local now = loop.now()
+  if self._is_over or now - self._looked_at <= MISSED * self._interval then
+    return
   end
+  self._missed_at = self._missed_at or now
+  if now - self._missed_at > self._interval then begin_series(self) end
 end
 
 --- No look any more.
