@@ -39,6 +39,7 @@ describe("a line to emit", function()
       ['say [1,2'] = "[1,2 is not JSON",
       ['"open'] = 'the event\'s name is no text: "open',
       ['"" 5'] = "the event's name is no text",
+      ["say " .. ("x"):rep(100)] = ("x"):rep(39) .. "… is not JSON",
     } do
       local name, message = emission.parse(line)
       assert.is_nil(name)

@@ -56,6 +56,12 @@ describe("the input", function()
     has "300000\n"
   end)
 
+  it("gives nothing of a line that is too long, and ends", function()
+    process:write(("x"):rep(16 * 1024 * 1024 + 1))
+    assert.equal(0, process:wait())
+    assert.equal("ready\nend\ta line of standard input is too long\n", process:out())
+  end)
+
   it("stops when it is told to", function()
     process:write "stop\n"
     assert.equal(0, process:wait())

@@ -80,6 +80,7 @@ end
 function convert.namespace(word)
   local namespace = word:gsub("^/*", "/")
   local fault = word == "" and "it must not be empty"
+    or not core.utf8_valid(word) and "a namespace is UTF-8"
     or urls.namespace_fault(namespace)
   if fault then return nil, fault end
   return namespace
@@ -132,12 +133,12 @@ function convert.command(word)
   return nil, "the command is empty"
 end
 
---- A JSON object; a table.
+--- A JSON object; a table. Of what is none nothing is shown, since it may hold
+--- a secret.
 function convert.object(word)
-  local value = json.decode(word)
+  local value = core.utf8_valid(word) and json.decode(word)
   if type(value) == "table" and word:find("^%s*{") then return value end
-  return nil, ("'%s' is no JSON object: give one such as '{\"token\": \"abc\"}'")
-    :format(word)
+  return nil, "it is no JSON object: give one such as '{\"token\": \"abc\"}'"
 end
 
 --- The path of a file with a JSON object; the object. What is in the file is not

@@ -6,6 +6,7 @@
 -- Pure.
 
 local json = require "graphsocket.json"
+local words = require "graphsocket.cli.text"
 
 local emission = {}
 
@@ -59,6 +60,11 @@ local function next_value(line, at)
   return line:sub(first, last), last + 1
 end
 
+-- As much of it as a message needs.
+local function excerpt(text)
+  return words.cut(words.safe(text), 40)
+end
+
 local function read_name(text)
   if text:sub(1, 1) ~= '"' then return text end
   local name = json.decode(text)
@@ -74,7 +80,7 @@ function emission.parse(line)
   if not text then return nil end
   local name = read_name(text)
   if not name or name == "" then
-    return nil, "the event's name is no text: " .. text
+    return nil, "the event's name is no text: " .. excerpt(text)
   end
   local arguments = { n = 0 }
   text, at = next_value(line, at)
@@ -82,7 +88,7 @@ function emission.parse(line)
     local value, message = json.decode(text)
     if value == nil and message then
       return nil, ("%s is not JSON: text needs quotes, as in %s \"hello\" 5")
-        :format(text, name)
+        :format(excerpt(text), excerpt(name))
     end
     arguments.n = arguments.n + 1
     arguments[arguments.n] = value

@@ -158,8 +158,9 @@ local function emit(self, name, arguments)
   local ok, problem = pcall(self.socket.emit, self.socket, name,
     unpack(list, 1, list.n))
   if not ok then
-    -- The library's sentence, without the place in it.
-    self.session.out:warn((tostring(problem):gsub("^[^ ]*:%d+: ", "")))
+    -- The library's sentence, without the places in it.
+    problem = tostring(problem):gsub("^[^ ]*:%d+: ", "")
+    self.session.out:warn((problem:gsub("^bad argument #%d+ to 'emit': ", "")))
     self.is_wrong = true
   elseif wants_ack then
     self.pending = self.pending + 1
@@ -176,7 +177,10 @@ end
 
 local function start_input(self)
   input.start(function(line) on_line(self, line) end, function(message)
-    if message then self.session.out:warn("standard input: " .. message) end
+    if message then
+      self.session.out:warn("standard input: " .. message)
+      self.is_wrong = true
+    end
     self.is_input_over = true
     end_if_done(self)
   end)
