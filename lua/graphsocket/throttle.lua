@@ -13,6 +13,8 @@
 -- A pause concerns all: requests that go on while one of them was told to wait
 -- prolong the throttling for every one of them. After it a single request finds
 -- out whether it is over.
+-- A turn whose task was lost (its host has closed what it lived in) is taken back
+-- when another is in want of one.
 
 local loop = require "graphsocket.loop"
 
@@ -28,6 +30,7 @@ function throttle.new(max)
   return setmetatable({
     _max = max,
     _running = 0,
+    _tickets = {},        -- ticket -> true: those that are not given back
     _queue = {},          -- waiting entries, first come first
     _paused_until = nil,  -- loop.now() seconds
     _timer = nil,
@@ -38,10 +41,23 @@ function throttle.new(max)
 end
 
 function methods:_start(entry)
-  local ticket = { generation = self._generation }
+  local ticket = { generation = self._generation, task = entry.task }
   if self._cautious then self._probe = ticket end
   self._running = self._running + 1
+  self._tickets[ticket] = true
   entry.done(ticket)
+end
+
+function methods:_take_back(ticket)
+  self._tickets[ticket] = nil
+  self._running = self._running - 1
+  if ticket == self._probe then self._probe = nil end
+end
+
+function methods:_take_back_lost()
+  for ticket in pairs(self._tickets) do
+    if ticket.task and ticket.task:is_lost() then self:_take_back(ticket) end
+  end
 end
 
 function methods:_may_pass()
@@ -49,6 +65,7 @@ function methods:_may_pass()
     if loop.now() < self._paused_until then return false end
     self._paused_until = nil
   end
+  if self._probe or self._running >= self._max then self:_take_back_lost() end
   if self._cautious then return self._probe == nil end
   return self._running < self._max
 end
@@ -74,7 +91,7 @@ end
 ---@return table|nil ticket to give back; nil if cancelled
 function methods:enter(scope, first)
   local passed, ticket = scope:wait(function(done)
-    local entry = { done = done }
+    local entry = { done = done, task = loop.current() }
     table.insert(self._queue, first and 1 or #self._queue + 1, entry)
     self:_pump()
     return function() self:_forget(entry) end
@@ -92,8 +109,7 @@ end
 ---@param ticket table
 ---@param is_answered boolean the server answered, and asked for no pause
 function methods:leave(ticket, is_answered)
-  self._running = self._running - 1
-  if ticket == self._probe then self._probe = nil end
+  self:_take_back(ticket)
   if is_answered and ticket.generation == self._generation then
     self._cautious = false
   end

@@ -1,5 +1,6 @@
 local battery = require "spec.loop.battery"
 local hosts = require "spec.loop.hosts"
+local simulator = require "spec.simulator"
 
 local host = hosts["cqueues"]
 
@@ -90,6 +91,33 @@ describe("cqueues", function()
       end)
       drive()
     ]])
+  end)
+
+  it("goes on with a client whose requests were lost with their controller", function()
+    local sim = simulator.start()
+    finally(function() sim:stop() end)
+    assert.equal("endpoint\n", run(([[
+      local graphsocket = require "graphsocket"
+      local is_first = true
+      local client = graphsocket.new { base_url = %q, ca_file = %q, token = function()
+        if is_first then
+          is_first = false
+          loop.sleep(3600)
+        end
+        return %q
+      end }
+      for _ = 1, 4 do -- as many as a client has at once
+        cq:wrap(function() client:endpoint "/me/drive/root" end)
+      end
+      repeat assert(cq:step(0.05)) until not is_first and client._throttle._running == 4
+      cq:close()
+      cq = cqueues.new()
+      cq:wrap(function()
+        local endpoint, err = client:endpoint "/me/drive/root"
+        print(endpoint and "endpoint" or err)
+      end)
+      drive()
+    ]]):format(sim.graph, sim.ca, sim.token)))
   end)
 
   it("waits in a controller though another one is not run any more", function()

@@ -181,7 +181,7 @@ end
 function methods:_start(ask)
   local flight = {
     force = ask.rejected ~= nil or ask.force or false, claims = ask.claims,
-    scope = scope.new(), waiting = {}, count = 0, landed = false, timer = nil,
+    scope = scope.new(), waiting = {}, count = 0, landed = false, timer = nil, task = nil,
   }
   self._flight = flight
   if self._timeout then
@@ -192,7 +192,7 @@ function methods:_start(ask)
       flight.scope:cancel()
     end)
   end
-  loop.spawn(function()
+  flight.task = loop.spawn(function()
     local token, second = judge(self, guard.try(self._fetch, {
       force = flight.force, rejected = ask.rejected, claims = ask.claims,
       scope = flight.scope, context = ask.context,
@@ -213,7 +213,9 @@ end
 -- or nil, an error or nil, and the fetch.
 function methods:_join(ask)
   local ended, token, err, landed = ask.scope:wait(function(done)
-    local flight = self._flight or self:_start(ask)
+    local flight = self._flight
+    -- A fetch that was lost with what it lived in brings nothing any more.
+    if not flight or flight.task:is_lost() then flight = self:_start(ask) end
     flight.waiting[done] = true
     flight.count = flight.count + 1
     return function()

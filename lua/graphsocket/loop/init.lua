@@ -81,6 +81,12 @@ function loop.spawn(fn, ...)
   return new
 end
 
+--- The task that is running.
+---@return table|nil task task:is_lost() -> boolean: it will never end
+function loop.current()
+  return task.of(pump.coroutine())
+end
+
 --- Waits. Tasks and handlers run meanwhile.
 ---@param seconds number
 function loop.sleep(seconds)
@@ -241,7 +247,7 @@ function loop.run(main)
     check_function(main, "run", 2)
   end
   local is_running = pump.running and not homes.is_lost(pump.running)
-  if is_running or task.of(pump.coroutine()) then
+  if is_running or loop.current() then
     error("graphsocket.run() is running already: handlers and tasks are run by "
       .. "it and need no other", 2)
   end
