@@ -16,6 +16,9 @@
  * being removed by somebody meanwhile. */
 #define ATTEMPTS 16
 
+/* Symbolic links that one name may lead over; the kernel's bound, too. */
+#define MAX_LINKS 40
+
 const char *gs_file_text(int error, char *text, size_t text_size) {
   switch (error) {
     case GS_FILE_NOT_REGULAR:
@@ -143,12 +146,39 @@ static int file_sync_directory(const char *path) {
   return error;
 }
 
+/* file_follow_link puts what the symbolic link |name|, of PATH_MAX bytes, says
+ * in its place; |*is_link| is false if it is none. Returns 0 or an error. */
+static int file_follow_link(char *name, bool *is_link) {
+  char link[PATH_MAX], next[PATH_MAX];
+  ssize_t got = readlink(name, link, sizeof link - 1);
+  *is_link = got >= 0;
+  if (!*is_link) return 0;
+  link[got] = '\0';
+  const char *slash = *link == '/' ? NULL : strrchr(name, '/');
+  int folder = slash ? (int)(slash + 1 - name) : 0;
+  int len = snprintf(next, sizeof next, "%.*s%s", folder, name, link);
+  if (len >= (int)sizeof next) return -ENAMETOOLONG;
+  memcpy(name, next, (size_t)len + 1);
+  return 0;
+}
+
 int gs_file_target(const char *path, char *target) {
+  char name[PATH_MAX];
   struct stat info;
-  if (!realpath(path, target)) {
+  int len = snprintf(name, sizeof name, "%s", path);
+  if (len >= (int)sizeof name) return -ENAMETOOLONG;
+  /* realpath does not name what is still to be made, also by way of a link. It
+   * tells itself of links that lead in a circle, but somebody may make one. */
+  for (int links = 0; !realpath(name, target); links++) {
     if (errno != ENOENT) return -errno;
-    int len = snprintf(target, PATH_MAX, "%s", path);
-    return len >= PATH_MAX ? -ENAMETOOLONG : 0;
+    if (links == MAX_LINKS) return -ELOOP;
+    bool is_link;
+    int error = file_follow_link(name, &is_link);
+    if (error) return error;
+    if (!is_link) {
+      memcpy(target, name, strlen(name) + 1);
+      return 0;
+    }
   }
   bool is_other = stat(target, &info) == 0 && !S_ISREG(info.st_mode);
   return is_other ? GS_FILE_NOT_REGULAR : 0;

@@ -31,9 +31,9 @@ const char *gs_file_text(int error, char *text, size_t text_size);
 GS_NODISCARD int gs_file_read(const char *path, bool is_private, gs_buf *out);
 
 /* gs_file_target writes the name of the file that |path| leads to, over
- * whatever symbolic links, into |target|, of PATH_MAX bytes: |path| itself if
- * nothing is there. Who locks a file locks it by that name. Returns 0 or an
- * error. [any] */
+ * whatever symbolic links, into |target|, of PATH_MAX bytes, also if nothing is
+ * there yet: |path| itself, or what its link says. Who locks a file locks it by
+ * that name. Returns 0 or an error. [any] */
 GS_NODISCARD int gs_file_target(const char *path, char *target);
 
 /* gs_file_replace makes |data| the content of |path|: writes a temporary file

@@ -117,6 +117,29 @@ static void a_symbolic_link_stays_one(void **state) {
   assert_content("new", true);
 }
 
+static void a_link_to_what_is_not_there_yet_leads_there(void **state) {
+  (void)state;
+  char first[PATH_MAX + 8], second[PATH_MAX + 8], target[PATH_MAX];
+  const char *base = strrchr(path, '/') + 1, *step;
+  struct stat info;
+  snprintf(first, sizeof first, "%s.first", path);
+  snprintf(second, sizeof second, "%s.second", path);
+  unlink(path);
+  assert_int_equal(symlink(second, first), 0);
+  assert_int_equal(symlink(base, second), 0);
+  assert_int_equal(gs_file_target(first, target), 0);
+  assert_string_equal(target, path);
+  assert_int_equal(gs_file_replace(first, "new", 3, 0600, &step), 0);
+  assert_content("new", true);
+  assert_int_equal(lstat(first, &info), 0);
+  assert_true(S_ISLNK(info.st_mode));
+  assert_int_equal(lstat(second, &info), 0);
+  assert_true(S_ISLNK(info.st_mode));
+  unlink(first);
+  assert_int_equal(symlink(first, first), 0);
+  assert_int_equal(gs_file_target(first, target), -ELOOP);
+}
+
 static void a_write_that_fails_leaves_the_old_content(void **state) {
   (void)state;
   assert_int_equal(replace("old", 0600), 0);
@@ -344,6 +367,7 @@ int main(void) {
       CASE(a_file_is_made_with_the_mode_whatever_the_umask),
       CASE(a_file_is_replaced_as_a_whole),
       CASE(a_symbolic_link_stays_one),
+      CASE(a_link_to_what_is_not_there_yet_leads_there),
       CASE(a_write_that_fails_leaves_the_old_content),
       CASE(what_a_killed_process_left_is_swept_and_nothing_else),
       CASE(what_is_no_file_is_neither_read_nor_replaced),
