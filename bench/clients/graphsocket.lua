@@ -81,15 +81,15 @@ function modes.idle()
   join_all(nothing, report)
 end
 
-local HOT = 3000 -- events
+local WARM, HOT = 2000, 3000 -- events before those that are measured, and those
 
 function modes.hot()
   join_all(nothing, function(fields, socket)
     local received, cpu = 0, nil
     socket:on("notification", function()
       received = received + 1
-      if received == 1 then cpu = os.clock() end
-      if received <= HOT then return end
+      if received == WARM then cpu = os.clock() end
+      if received < WARM + HOT then return end
       fields.cpu_us = (os.clock() - cpu) / HOT * 1e6
       report(fields)
     end)
