@@ -495,7 +495,10 @@ gs_websocket *gs_websocket_dial(gs_websocket_context *context,
   struct lws *wsi = lws_client_connect_via_info(&info);
   *sys_errno = errno;
   websocket->dialing = websocket->held = false;
-  if (wsi) return websocket->wsi = wsi, websocket;
+  if (wsi) {
+    websocket->wsi = wsi;
+    return websocket;
+  }
   /* 4.3 closes the handle first and then tells of the end, by WSI_DESTROY. */
   websocket->ended = true;
   if (!websocket->wsi || !gs_remains_closing(context->loop, websocket->wsi)) {
