@@ -42,7 +42,7 @@ names = [name for name, _ in costs]
 bars = axes.barh(names, [cost for _, cost in costs], color=[colour(name) for name in names])
 axes.bar_label(bars, fmt="%.3g", padding=4)
 axes.set_xscale("log")
-axes.set_xlim(0.05, 400)
+axes.set_xlim(0.01, 400)
 axes.set_xlabel("CPU of the client, microseconds an event of 300 bytes, medians (logarithmic)")
 for side in ("top", "right", "left"):
     axes.spines[side].set_visible(False)
