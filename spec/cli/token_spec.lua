@@ -36,6 +36,16 @@ describe("a command that needs a token", function()
     assert.equal(0, code, err)
   end)
 
+  it("reads a page of nothing but space as no token", function()
+    local path = helper.scratch "token"
+    helper.write(path, (" \n"):rep(128 * 1024))
+    os.execute("chmod 600 " .. path)
+    local code, _, err = command.run(command.graph(sim, { GRAPH_TOKEN = "" }),
+      "endpoint", "/me/drive/root", "--token-file", path)
+    assert.equal(3, code)
+    assert.matches("the token file .* must not be empty", err)
+  end)
+
   it("says that a token file may be read by others", function()
     local path = helper.scratch "token"
     helper.write(path, sim.token)

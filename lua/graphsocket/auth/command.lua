@@ -52,9 +52,7 @@ end
 ---@return string|nil token
 ---@return number|string expires_in, or what is wrong
 function command.parse(text)
-  -- In two steps: in one, a page of nothing but space is looked through from
-  -- each of its bytes.
-  text = (text:match("%S.*") or ""):match(".*%S") or ""
+  text = source.trim(text)
   if text:sub(1, 1) ~= "{" then
     if text == "" then return nil, "printed nothing" end
     if text:find("%s") then

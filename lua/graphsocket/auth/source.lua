@@ -55,6 +55,15 @@ function source.fault(token)
   end
 end
 
+--- Takes the space around a text away, as files and commands add it.
+---@param text string
+---@return string
+function source.trim(text)
+  -- In two steps: in one, a page of nothing but space is looked through from
+  -- each of its bytes.
+  return (text:match("%S.*") or ""):match(".*%S") or ""
+end
+
 --- Reads seconds as login services and programs write them: a number, or one
 --- in a string. What is beyond all numbers (1e999) is none.
 ---@param value any

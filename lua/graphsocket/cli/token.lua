@@ -47,7 +47,7 @@ local function from_file(path, warn)
           :format(path, message))
       end
       -- No word of its life: it is asked for anew after five minutes.
-      return content:match("^%s*(.*%S)") or "", 300
+      return source.trim(content), 300
     end,
   }
 end
@@ -67,8 +67,7 @@ function token.source(values, warn)
   local given = environment.get "GRAPH_TOKEN"
   if given then
     -- A file that variables are read from may end its lines with a \r.
-    given = given:match("%S.*") or ""
-    given = given:match(".*%S") or ""
+    given = source.trim(given)
     local fault = source.fault(given)
     -- The library's advice speaks Lua.
     if fault then
