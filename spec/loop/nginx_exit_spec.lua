@@ -41,6 +41,17 @@ describe("a worker of nginx", function()
   end
 
   -- None is open beside those that are joined.
+  -- The answer to a request that has begun when the worker is told to exit.
+  local function answer_at_exit(path, until_begun)
+    local answer
+    engine.request_start({ url = server:url(path) }, function(response, err) answer = response or err end)
+    until_begun()
+    server:stop()
+    server = nil
+    helper.eventually(function() return answer end)
+    return answer
+  end
+
   local function until_joined(n)
     helper.eventually(function()
       local counters = sim:state().counters
@@ -105,12 +116,7 @@ describe("a worker of nginx", function()
         ngx.print(tostring(endpoint or err))
       ]], ["/asked"] = "ngx.print(tostring(ngx.shared.spec:get 'asked'))" };
     }
-    local answer
-    engine.request_start({ url = server:url "/endpoint" }, function(response, err) answer = response or err end)
-    server:until_body("/asked", "true")
-    server:stop()
-    server = nil
-    helper.eventually(function() return answer end)
+    local answer = answer_at_exit("/endpoint", function() server:until_body("/asked", "true") end)
     assert.match("^closed: ", answer.body)
   end)
 
@@ -122,12 +128,9 @@ describe("a worker of nginx", function()
         ngx.print(tostring(endpoint or err))
       ]] };
     }
-    local answer
-    engine.request_start({ url = server:url "/endpoint" }, function(response, err) answer = response or err end)
-    helper.eventually(function() return #sim:requests "subscription" == 1 end)
-    server:stop()
-    server = nil
-    helper.eventually(function() return answer end)
+    local answer = answer_at_exit("/endpoint", function()
+      helper.eventually(function() return #sim:requests "subscription" == 1 end)
+    end)
     assert.match("^closed: ", answer.body)
   end)
 
@@ -144,15 +147,12 @@ describe("a worker of nginx", function()
         ngx.print(tostring(reply), " ", tostring(err))
       ]]):format(peer.port) };
     }
-    local answer
-    engine.request_start({ url = server:url "/ask" }, function(response, err) answer = response or err end)
-    helper.eventually(function()
-      local seen = servers:seen(peer)
-      return seen and #seen.frames > 1
-    end, "the question is there")
-    server:stop()
-    server = nil
-    helper.eventually(function() return answer end)
+    local answer = answer_at_exit("/ask", function()
+      helper.eventually(function()
+        local seen = servers:seen(peer)
+        return seen and #seen.frames > 1
+      end, "the question is there")
+    end)
     assert.match("^nil closed: ", answer.body)
     servers:stop()
   end)
@@ -246,12 +246,7 @@ describe("a worker of nginx", function()
       ]]; ["/is_in"] = "ngx.print(tostring(ngx.shared.spec:get 'is_in'))" };
     }
     until_joined(1)
-    local answer
-    engine.request_start({ url = server:url "/sleeps" }, function(response, err) answer = response or err end)
-    server:until_body("/is_in", "true")
-    server:stop()
-    server = nil
-    helper.eventually(function() return answer end)
+    local answer = answer_at_exit("/sleeps", function() server:until_body("/is_in", "true") end)
     assert.equal("slept", answer.body)
   end)
 
@@ -267,12 +262,7 @@ describe("a worker of nginx", function()
       ]]; ["/is_in"] = "ngx.print(tostring(ngx.shared.spec:get 'is_in'))" };
     }
     until_joined(1)
-    local answer
-    engine.request_start({ url = server:url "/late" }, function(response, err) answer = response or err end)
-    server:until_body("/is_in", "true")
-    server:stop()
-    server = nil
-    helper.eventually(function() return answer end)
+    local answer = answer_at_exit("/late", function() server:until_body("/is_in", "true") end)
     assert.match("^closed: .*this worker of nginx is about to exit$", answer.body)
   end)
 end)
