@@ -6,13 +6,12 @@
  *   node bench/page.mjs
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { median } from "./median.mjs";
+import { BASE } from "./workloads.mjs";
 
 const PAGE = "docs/performance.md";
-const BASE = "socket.io-client";
 const LUA = "graphsocket, Lua 5.4";
 const LUAJIT = "graphsocket, LuaJIT";
-
-const middle = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 
 /** The medians of |field|, by client. */
 function medians(workload, field) {
@@ -23,7 +22,7 @@ function medians(workload, field) {
     const [, client, rest] = /^"([^"]*)",(.*)$/.exec(line);
     (values[client] ??= []).push(Number(rest.split(",")[column - 1]));
   }
-  return Object.fromEntries(Object.entries(values).map(([name, list]) => [name, middle(list)]));
+  return Object.fromEntries(Object.entries(values).map(([name, list]) => [name, median(list)]));
 }
 
 /** What a target is about, by client; |least| says that more is better. */

@@ -11,6 +11,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { machine } from "./machine.mjs";
+import { median } from "./median.mjs";
 import { BASE, CLIENTS, FIELDS, LONG, TOGETHER, WORKLOADS } from "./workloads.mjs";
 
 const run = promisify(execFile);
@@ -68,10 +69,9 @@ async function measure(client, workload) {
   }
 }
 
-const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 const figure = (value) => value.toLocaleString("en-US", { maximumSignificantDigits: 4 });
 
-function* table({ title, fields }, results) {
+function* table({ title, fields, results }) {
   yield title;
   const ratios = BASE in results;
   const heads = fields.map(
@@ -89,7 +89,7 @@ function* table({ title, fields }, results) {
   }
 }
 
-function write(name, { fields }, results) {
+function write({ name, fields, results }) {
   const lines = [`client,${fields.join(",")}`];
   for (const [client, list] of Object.entries(results)) {
     for (const result of list) {
@@ -129,10 +129,10 @@ async function measureAll(names, runs) {
       }
     }
   }
-  for (const { name, results } of workloads) write(name, named(name), results);
+  for (const workload of workloads) write(workload);
   return workloads.map((workload) => ({
     name: workload.name,
-    lines: [...table(workload, workload.results)],
+    lines: [...table(workload)],
   }));
 }
 

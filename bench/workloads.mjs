@@ -8,9 +8,9 @@ const lua = (interpreter, build) => ({
 });
 
 /**
- * Those that only read (frames, wslay, lws) are bounds, not clients, and plain
- * if they are a burst's alone, without TLS; those that are slow get less; that in nginx takes part in
- * the workloads that say so.
+ * `bound`: it only counts (frames, wslay, lws), and says how little could do.
+ * `plain`: it knows bursts alone, and no TLS. `slow`: it gets a part of a burst.
+ * `nginx`: it takes part in the workloads that say so.
  */
 export const CLIENTS = {
   [BASE]: { command: ["node", "bench/clients/node.cjs"] },
