@@ -40,7 +40,6 @@ describe("a worker of nginx", function()
     ]]
   end
 
-  -- None is open beside those that are joined.
   -- The answer to a request that has begun when the worker is told to exit.
   local function answer_at_exit(path, until_begun)
     local answer
@@ -52,6 +51,7 @@ describe("a worker of nginx", function()
     return answer
   end
 
+  -- None is open beside those that are joined.
   local function until_joined(n)
     helper.eventually(function()
       local counters = sim:state().counters
